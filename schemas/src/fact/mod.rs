@@ -1,0 +1,79 @@
+//! Facts: what a camera or a client reported. Immutable; one row each; identified by a [`FactId`].
+//!
+//! Facts carry everything that a rule may later be changed about: sightings rather than sessions, points
+//! rather than visits, energies rather than "moving". Runs of equal observations are stored as one row
+//! without loss, and are cut every [`SPAN_LIMIT`], so that a fact is never older than that when it arrives.
+
+mod code;
+mod coverage;
+mod motion;
+mod track;
+
+pub use code::{Attempt, CodeMiss, CodeRead, Decoder};
+pub use coverage::{Clock, Coverage, CoverageEnd, Fault, FaultKind, Stage};
+pub use motion::MotionSpan;
+pub use track::{TrackEnd, TrackEndReason, TrackPoint};
+
+use crate::id::{FactId, Generation, Name};
+use crate::time::Micros;
+
+/// The longest run of observations that one `code_read`, `code_miss` or `motion_span` row may hold.
+pub const SPAN_LIMIT: Micros = Micros::from_secs(10);
+
+/// The longest stretch that one `coverage` row may hold.
+pub const COVERAGE_LIMIT: Micros = Micros::MINUTE;
+
+macro_rules! facts {
+    ($($variant:ident,)+) => {
+        /// Any fact. Closed: a new kind is a variant here, and the compiler finds what must handle it.
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum Fact { $(#[doc = concat!("See [`", stringify!($variant), "`].")] $variant($variant),)+ }
+
+        /// The kinds of facts, each a table of the lake.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum FactKind { $(#[doc = concat!("See [`", stringify!($variant), "`].")] $variant,)+ }
+
+        $(impl From<$variant> for Fact { fn from(fact: $variant) -> Self { Self::$variant(fact) } })+
+
+        impl Fact {
+            /// The identity under which duplicates are recognised.
+            pub fn id(&self) -> FactId { match self { $(Self::$variant(f) => f.id,)+ } }
+            /// The camera that reported it.
+            pub fn camera(&self) -> Name { match self { $(Self::$variant(f) => f.camera,)+ } }
+            /// The generation it belongs to.
+            pub fn generation(&self) -> Generation { match self { $(Self::$variant(f) => f.generation,)+ } }
+            /// Its kind.
+            pub fn kind(&self) -> FactKind { match self { $(Self::$variant(_) => FactKind::$variant,)+ } }
+            /// The event time by which it is bucketed.
+            pub fn bucket(&self) -> crate::time::EventTime {
+                match self { $(Self::$variant(f) => crate::row::Row::bucket(f),)+ }
+            }
+        }
+
+        impl FactKind {
+            /// Every kind, in order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The declaration of the kind's table.
+            pub fn table(self) -> crate::registry::Table {
+                match self { $(Self::$variant => crate::registry::Table::of::<$variant>(),)+ }
+            }
+            /// The facts of this kind among `facts`, as one Arrow batch in order.
+            pub fn encode<'a>(self, facts: impl Iterator<Item = &'a Fact> + Clone) -> arrow::array::RecordBatch {
+                match self { $(Self::$variant => <$variant as crate::row::Row>::encode(facts.filter_map(|f| match f {
+                    Fact::$variant(f) => Some(f),
+                    #[allow(unreachable_patterns)]
+                    _ => None,
+                })),)+ }
+            }
+            /// Facts of this kind back from a batch.
+            pub fn decode(self, batch: &arrow::array::RecordBatch) -> Result<Vec<Fact>, crate::column::ColumnError> {
+                match self { $(Self::$variant => {
+                    Ok(<$variant as crate::row::Row>::decode(batch)?.into_iter().map(Fact::from).collect())
+                })+ }
+            }
+        }
+    };
+}
+
+facts! { Coverage, CodeRead, CodeMiss, MotionSpan, TrackPoint, TrackEnd, Fault, }

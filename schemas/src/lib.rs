@@ -1,0 +1,25 @@
+//! The vocabulary of Gemba: **what** moves through the graph.
+//!
+//! ```text
+//! time, id, score, geometry     scalar types: integers with names
+//! column, row, registry         how a row type is declared once and stored everywhere
+//! fact                          what a camera reported         (vision → journal → correlate)
+//! rule, site                    what the site says             (site.toml → correlate)
+//! view                          what follows from both         (correlate → store, lake, endpoint)
+//! ```
+//!
+//! Rows hold no floats: they are totally ordered and cancel exactly.
+
+#![deny(missing_docs)]
+
+pub mod column;
+pub mod fact;
+pub mod geometry;
+pub mod id;
+pub mod registry;
+pub mod row;
+pub mod rule;
+pub mod score;
+pub mod site;
+pub mod time;
+pub mod view;

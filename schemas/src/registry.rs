@@ -1,0 +1,128 @@
+//! One registry: every table, of facts and of views, as data. DuckDB tables, Parquet files, the catalog,
+//! routes, the OpenAPI document and the data dictionary are all made from it.
+
+use crate::fact::FactKind;
+use crate::row::{ColumnInfo, Row};
+use crate::view::ViewKind;
+use arrow::datatypes::SchemaRef;
+use std::fmt::Write as _;
+
+/// The declaration of a table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Name in every store.
+    pub name: &'static str,
+    /// What a row means.
+    pub doc: String,
+    /// Columns that identify a row.
+    pub key: &'static [&'static str],
+    /// Event-time column of the day partition and the sort order.
+    pub bucket: &'static str,
+    /// Every column in order.
+    pub columns: Vec<ColumnInfo>,
+    /// The Arrow schema of `columns`.
+    pub schema: SchemaRef,
+}
+
+/// A column that exists only at the edge (catalog and endpoint): a SQL expression over the stored row,
+/// where analysts expect seconds, shares and rates as doubles.
+#[derive(Clone, Debug)]
+pub struct EdgeColumn {
+    /// Name at the edge.
+    pub name: String,
+    /// DuckDB expression over the table's columns.
+    pub sql: String,
+    /// What it means, with its unit.
+    pub doc: String,
+}
+
+impl Table {
+    /// The declaration that `R` carries.
+    pub fn of<R: Row>() -> Self {
+        Self {
+            name: R::NAME,
+            doc: R::doc(),
+            key: R::KEY,
+            bucket: R::BUCKET,
+            columns: R::columns(),
+            schema: R::schema(),
+        }
+    }
+
+    /// The computed columns that the edge adds: `x_s` for each `x_us`, `mean` where there is an integral.
+    pub fn edge_columns(&self) -> Vec<EdgeColumn> {
+        let mut edge: Vec<_> = self
+            .columns
+            .iter()
+            .filter_map(|c| c.name.strip_suffix("_us"))
+            .map(|stem| EdgeColumn {
+                name: format!("{stem}_s"),
+                sql: format!("{stem}_us / 1e6"),
+                doc: format!("`{stem}_us` in seconds."),
+            })
+            .collect();
+        if self.columns.iter().any(|c| c.name == "occupied_us") {
+            edge.push(EdgeColumn {
+                name: "mean".into(),
+                sql: "occupied_us / nullif(observed_us, 0)".into(),
+                doc: "Time-weighted mean count over the observed part.".into(),
+            });
+        }
+        edge
+    }
+}
+
+/// The tables of facts, in order of declaration.
+pub fn facts() -> Vec<Table> {
+    FactKind::ALL.iter().map(|k| k.table()).collect()
+}
+
+/// The tables of views, in order of declaration.
+pub fn views() -> Vec<Table> {
+    ViewKind::ALL.iter().map(|k| k.table()).collect()
+}
+
+/// The data dictionary in Markdown, as it stands in `docs/tables.md`.
+pub fn dictionary() -> String {
+    let mut out = String::from("# Tables\n\nMade from the registry by `gemba tables`; do not edit.\n");
+    for (title, tables) in [("Views", views()), ("Facts", facts())] {
+        let _ = write!(out, "\n## {title}\n");
+        for table in tables {
+            let _ = write!(out, "\n### `{}`\n\n{}\n\n", table.name, table.doc);
+            let _ = write!(out, "Key: `{}`. Bucket: `{}`.\n\n", table.key.join("`, `"), table.bucket);
+            out.push_str("| column | type | meaning |\n|---|---|---|\n");
+            for c in &table.columns {
+                let null = if c.nullable { ", nullable" } else { "" };
+                let _ = writeln!(
+                    out,
+                    "| `{}` | {}{null} | {} |",
+                    c.name,
+                    sql_type(&c.data_type),
+                    c.doc.replace('|', "\\|")
+                );
+            }
+            for c in table.edge_columns() {
+                let _ = writeln!(out, "| `{}` | DOUBLE, computed | {} |", c.name, c.doc);
+            }
+        }
+    }
+    out
+}
+
+/// The DuckDB type in which a column of this Arrow type is stored.
+pub fn sql_type(data_type: &arrow::datatypes::DataType) -> String {
+    use arrow::datatypes::DataType as D;
+    match data_type {
+        D::Boolean => "BOOLEAN".into(),
+        D::Int32 => "INTEGER".into(),
+        D::Int64 => "BIGINT".into(),
+        D::UInt16 => "USMALLINT".into(),
+        D::UInt32 => "UINTEGER".into(),
+        D::UInt64 => "UBIGINT".into(),
+        D::Timestamp(..) => "TIMESTAMPTZ".into(),
+        D::Utf8 => "VARCHAR".into(),
+        D::Binary => "BLOB".into(),
+        D::List(item) => format!("{}[]", sql_type(item.data_type())),
+        other => unreachable!("no column type maps to {other}"),
+    }
+}

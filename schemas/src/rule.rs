@@ -1,0 +1,118 @@
+//! Rules: what the site says, as rows, so that an edit is a diff. Compiled from `site.toml` by
+//! [`Site::rules`](crate::site::Site::rules); correlate knows nothing else of the configuration.
+
+use crate::geometry::Point;
+use crate::id::Name;
+use crate::time::Micros;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Any rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Rule {
+    /// The site's clock; exactly one.
+    Clock(ClockRule),
+    /// A zone of a camera.
+    Zone(ZoneRule),
+    /// A line of a camera.
+    Line(LineRule),
+    /// A packing profile of a camera.
+    Packing(PackingRule),
+}
+
+/// The site's local time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClockRule {
+    /// IANA time zone, for example `Asia/Kolkata`.
+    pub time_zone: Name,
+    /// Local time of day at which line occupancy is reset, as time since midnight.
+    pub day_reset: Micros,
+}
+
+/// A polygon and what staying in it means.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ZoneRule {
+    /// Camera name.
+    pub camera: Name,
+    /// Zone name, unique within the camera.
+    pub zone: Name,
+    /// Kind: `chair`, `wash`, `wait`, `station` or the site's own word.
+    pub kind: Name,
+    /// Corners, normalised.
+    pub polygon: Vec<Point>,
+    /// Dwell from which a visit counts.
+    pub min_dwell: Micros,
+    /// Longest time outside or unseen that does not end a visit.
+    pub bridge: Micros,
+    /// Classes that may visit; empty for all.
+    pub classes: Vec<Name>,
+}
+
+/// A tripwire with two named sides. Right and left are as seen looking from `from` to `to`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LineRule {
+    /// Camera name.
+    pub camera: Name,
+    /// Line name, unique within the camera.
+    pub line: Name,
+    /// First end, normalised.
+    pub from: Point,
+    /// Second end, normalised.
+    pub to: Point,
+    /// Name of the side to the left of from→to on the screen.
+    pub left: Name,
+    /// Name of the side to the right.
+    pub right: Name,
+    /// Which of the two is inside, for entries and exits.
+    pub inside: Name,
+    /// Half width of the dead band around the line, millionths of the frame's height: a point nearer than
+    /// this is on neither side.
+    pub band: i32,
+    /// How long a track must stay on a side to be settled there.
+    pub settle: Micros,
+    /// Classes that may cross; empty for all.
+    pub classes: Vec<Name>,
+}
+
+/// What makes a packing session at a camera.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PackingRule {
+    /// Camera name.
+    pub camera: Name,
+    /// Profile name, unique within the camera.
+    pub profile: Name,
+    /// Text of the trigger code; `None` for a profile driven by motion.
+    pub trigger: Option<String>,
+    /// Area in which the trigger is looked for, `None` for any.
+    pub trigger_area: Option<Name>,
+    /// Area in which parcel codes are looked for, `None` for any.
+    pub code_area: Option<Name>,
+    /// Regular expression that a whole code must match; `None`: anything but the trigger.
+    pub code_pattern: Option<String>,
+    /// How long before the start a code may be shown.
+    pub lookback: Micros,
+    /// Sightings after which the trigger is On.
+    pub on_sightings: u32,
+    /// Time unseen after which the trigger is Off.
+    pub off_after: Micros,
+    /// Shorter sessions are `too_short`.
+    pub min_duration: Micros,
+    /// Longer sessions are `too_long`.
+    pub max_duration: Micros,
+    /// Area whose motion drives a profile without a trigger.
+    pub motion_area: Option<Name>,
+    /// Energy above which there is motion, in 1/10 000 of the area.
+    pub motion_threshold: u16,
+    /// Stillness that ends a motion-driven session.
+    pub stable_duration: Micros,
+}
+
+/// The digest of a set of rules: 16 hex digits, equal exactly when the rules are, in any order.
+pub fn digest<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Name {
+    // JSON spells names out, so the digest does not depend on the order of interning.
+    let sum = rules
+        .into_iter()
+        .map(|r| xxh3_64(serde_json::to_string(r).unwrap_or_default().as_bytes()))
+        .fold(0u64, u64::wrapping_add);
+    Name::new(&format!("{sum:016x}"))
+}

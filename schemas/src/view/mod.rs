@@ -1,0 +1,69 @@
+//! Views: tables derived from facts, rules and now. A view is declared once, here and in one line of
+//! [`views!`]; every store, route, schema and page follows from the declaration.
+
+mod coverage;
+mod occupancy;
+mod packing;
+mod zones;
+
+pub use coverage::CoverageHour;
+pub use occupancy::{OccupancyHour, OccupancyMinute, ScopeKind};
+pub use packing::{PackingSession, SessionStatus, SessionVerdict};
+pub use zones::{LineCrossing, VisitEnd, ZoneVisit};
+
+macro_rules! views {
+    ($($variant:ident,)+) => {
+        /// A row of any view. Closed: a new view is a variant here.
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum ViewRow { $(#[doc = concat!("See [`", stringify!($variant), "`].")] $variant($variant),)+ }
+
+        /// The views, each a table of the store and the lake.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ViewKind { $(#[doc = concat!("See [`", stringify!($variant), "`].")] $variant,)+ }
+
+        $(impl From<$variant> for ViewRow { fn from(row: $variant) -> Self { Self::$variant(row) } })+
+
+        impl ViewRow {
+            /// The view it belongs to.
+            pub fn kind(&self) -> ViewKind { match self { $(Self::$variant(_) => ViewKind::$variant,)+ } }
+            /// The values of the key columns.
+            pub fn key(&self) -> Vec<crate::column::KeyPart> {
+                match self { $(Self::$variant(r) => crate::row::Row::key(r),)+ }
+            }
+            /// The event time by which it is bucketed.
+            pub fn bucket(&self) -> crate::time::EventTime {
+                match self { $(Self::$variant(r) => crate::row::Row::bucket(r),)+ }
+            }
+        }
+
+        impl ViewKind {
+            /// Every view, in order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The declaration of the view's table.
+            pub fn table(self) -> crate::registry::Table {
+                match self { $(Self::$variant => crate::registry::Table::of::<$variant>(),)+ }
+            }
+            /// The view of this name.
+            pub fn by_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|k| k.table().name == name)
+            }
+            /// The rows of this view among `rows`, as one Arrow batch in order.
+            pub fn encode<'a>(self, rows: impl Iterator<Item = &'a ViewRow> + Clone) -> arrow::array::RecordBatch {
+                match self { $(Self::$variant => <$variant as crate::row::Row>::encode(rows.filter_map(|r| match r {
+                    ViewRow::$variant(r) => Some(r),
+                    #[allow(unreachable_patterns)]
+                    _ => None,
+                })),)+ }
+            }
+            /// Rows of this view back from a batch.
+            pub fn decode(self, batch: &arrow::array::RecordBatch) -> Result<Vec<ViewRow>, crate::column::ColumnError> {
+                match self { $(Self::$variant => {
+                    Ok(<$variant as crate::row::Row>::decode(batch)?.into_iter().map(ViewRow::from).collect())
+                })+ }
+            }
+        }
+    };
+}
+
+views! { PackingSession, ZoneVisit, LineCrossing, OccupancyMinute, OccupancyHour, CoverageHour, }

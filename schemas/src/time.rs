@@ -35,6 +35,11 @@ impl EventTime {
         self.0.div_euclid(1_000_000)
     }
 
+    /// From RFC 3339 text with a zone, for example `2026-01-15T08:00:00+05:30`.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_microsecond()))
+    }
+
     /// RFC 3339 in UTC with microseconds, for logs and messages.
     pub fn rfc3339(self) -> String {
         jiff::Timestamp::from_microsecond(self.0).map_or_else(|_| format!("{} µs", self.0), |t| format!("{t:.6}"))

@@ -54,6 +54,10 @@ macro_rules! facts {
             /// Every kind, in order of declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
+            /// The name of the kind's table.
+            pub fn table_name(self) -> &'static str {
+                match self { $(Self::$variant => <$variant as crate::row::Row>::NAME,)+ }
+            }
             /// The declaration of the kind's table.
             pub fn table(self) -> crate::registry::Table {
                 match self { $(Self::$variant => crate::registry::Table::of::<$variant>(),)+ }

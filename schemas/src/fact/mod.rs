@@ -66,7 +66,7 @@ macro_rules! facts {
             pub fn encode<'a>(self, facts: impl Iterator<Item = &'a Fact> + Clone) -> arrow::array::RecordBatch {
                 match self { $(Self::$variant => <$variant as crate::row::Row>::encode(facts.filter_map(|f| match f {
                     Fact::$variant(f) => Some(f),
-                    #[allow(unreachable_patterns)]
+                    #[allow(unreachable_patterns, reason = "with one kind alone")]
                     _ => None,
                 })),)+ }
             }

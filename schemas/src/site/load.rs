@@ -226,7 +226,7 @@ fn explain(message: &str, taken: &Taken) -> (String, Option<String>) {
 
 fn wanted_words(wanted: &str) -> String {
     match wanted {
-        "a string" | "string" => "text in quotes".into(),
+        "a string" | "string" | "path string" => "text in quotes".into(),
         "a boolean" => "true or false".into(),
         "f64" => "a number".into(),
         "u16" => "a whole number from 0 to 65535".into(),

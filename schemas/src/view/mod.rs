@@ -56,7 +56,7 @@ macro_rules! views {
             pub fn encode<'a>(self, rows: impl Iterator<Item = &'a ViewRow> + Clone) -> arrow::array::RecordBatch {
                 match self { $(Self::$variant => <$variant as crate::row::Row>::encode(rows.filter_map(|r| match r {
                     ViewRow::$variant(r) => Some(r),
-                    #[allow(unreachable_patterns)]
+                    #[allow(unreachable_patterns, reason = "with one kind alone")]
                     _ => None,
                 })),)+ }
             }

@@ -27,7 +27,7 @@ impl EventTime {
 
     /// The start of the bucket of length `bucket` (counted from the epoch) that holds this instant.
     pub fn floor(self, bucket: Micros) -> Self {
-        Self(self.0.div_euclid(bucket.0) * bucket.0)
+        Self(self.0.div_euclid(bucket.0).saturating_mul(bucket.0))
     }
 
     /// Whole seconds since the epoch, rounded down.

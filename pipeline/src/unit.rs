@@ -10,18 +10,21 @@ use gemba_operators::decode::Decode;
 use gemba_operators::detect::stage::{DetectStage, Models};
 use gemba_operators::motion::MotionStage;
 use gemba_operators::sample::Sampler;
-use gemba_operators::scan::Scanner;
+use gemba_operators::scan::{ScanArea, ScanConfig, Scanner};
 use gemba_operators::source::{self, GenerationPlan, Source, StopFlag};
 use gemba_operators::track::TrackStage;
 use gemba_schemas::fact::{Coverage, CoverageEnd, Fact};
-use gemba_schemas::id::{Generation, Name};
-use gemba_schemas::site::{Camera, Site};
+use gemba_schemas::id::{self, Generation, Name};
+use gemba_schemas::site::{Camera, ClassNames, Site};
 use gemba_schemas::time::EventTime;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// Detections below a track's starting threshold go on down to this score (ByteTrack's second association).
+const TRACKED_FROM: f32 = 0.1;
 
 /// What is wrong with the footage asked for.
 #[derive(Debug, thiserror::Error)]
@@ -80,13 +83,23 @@ impl Override {
         Ok(Self { by_camera, start })
     }
 
-    /// The cameras that are read.
-    fn cameras<'a>(&self, site: &'a Site) -> Vec<&'a Camera> {
-        let chosen = |c: &&Camera| match self.by_camera.is_empty() {
-            true => c.source.is_some(),
-            false => self.by_camera.contains_key(&c.name),
-        };
-        site.cameras.iter().filter(chosen).collect()
+    /// Whether a camera is read.
+    pub fn reads(&self, camera: &Camera) -> bool {
+        match self.by_camera.is_empty() {
+            true => camera.source.is_some(),
+            false => self.by_camera.contains_key(&camera.name),
+        }
+    }
+
+    /// What to read of a camera.
+    pub fn of<'a>(&'a self, site: &'a Site, camera: &'a Camera) -> source::Footage<'a> {
+        source::Footage {
+            camera,
+            base: &site.base,
+            zone: &site.site.time_zone,
+            instead: self.by_camera.get(&camera.name).map(Vec::as_slice),
+            start: self.start,
+        }
     }
 }
 
@@ -118,7 +131,7 @@ pub struct Planned {
 pub fn plan(site: &Site, footage: &Override, loaded: &Loaded) -> Result<Planned, PlanError> {
     let shared = Arc::new(site.clone());
     let mut planned = Planned::default();
-    let cameras = footage.cameras(site);
+    let cameras: Vec<_> = site.cameras.iter().filter(|c| footage.reads(c)).collect();
     if cameras.is_empty() {
         return Err(PlanError::Argument {
             argument: "replay".into(),
@@ -129,14 +142,7 @@ pub fn plan(site: &Site, footage: &Override, loaded: &Loaded) -> Result<Planned,
         let name = Name::new(&camera.name);
         let wrong = |message: String| PlanError::Camera { camera: camera.name.clone(), message };
         let vision = vision(site, camera).map_err(wrong)?;
-        let found = source::plan(&source::Footage {
-            camera,
-            base: &site.base,
-            zone: &site.site.time_zone,
-            instead: footage.by_camera.get(&camera.name).map(Vec::as_slice),
-            start: footage.start,
-        })
-        .map_err(|e| wrong(e.to_string()))?;
+        let found = source::plan(&footage.of(site, camera)).map_err(|e| wrong(e.to_string()))?;
         planned.faults.extend(found.faults);
         let setup = Arc::new(camera.clone());
         let stored: Vec<&Coverage> = loaded.coverage.iter().filter(|c| c.camera == name).collect();
@@ -173,9 +179,34 @@ pub fn plan(site: &Site, footage: &Override, loaded: &Loaded) -> Result<Planned,
 
 /// The digest of everything that decides which facts a camera's pixels give.
 fn vision(site: &Site, camera: &Camera) -> Result<Name, String> {
-    let model = DetectStage::model_digest(site, camera).map_err(|e| e.to_string())?;
-    let text = format!("{}\n{}\n{model}\n", env!("CARGO_PKG_VERSION"), site.vision_digest_text(camera));
-    Ok(Name::new(&gemba_schemas::id::text_digest(&text)))
+    let mut text = format!("{}\n{}", env!("CARGO_PKG_VERSION"), site.vision_digest_text(camera));
+    for trigger in triggers(camera) {
+        text.push_str(&format!("trigger {trigger:?}\n"));
+    }
+    if let Some(config) = detector_config(site, camera) {
+        // A model that cannot be used is found out here, before anything is read.
+        let detector = Detector::open(&config).map_err(|e| e.to_string())?;
+        text.push_str(&format!("model {}\n", detector.sha256()));
+    }
+    Ok(id::text_digest(&text))
+}
+
+/// The settings of a camera's ONNX detector; `None` when it has none (or uses the built-in one).
+pub fn detector_config(site: &Site, camera: &Camera) -> Option<DetectorConfig> {
+    let detect = camera.needs().detect?;
+    let mut model = site.model(&detect.model)?.clone();
+    model.path = site.resolve(&model.path);
+    if let Some(ClassNames::File(file)) = &mut model.classes {
+        *file = site.resolve(&file);
+    }
+    Some(DetectorConfig {
+        model,
+        classes: detect.classes.clone(),
+        threshold: detect.threshold.0 as f32,
+        thresholds: detect.thresholds.iter().map(|(class, t)| (class.clone(), t.0 as f32)).collect(),
+        low_threshold: TRACKED_FROM,
+        area: camera.area_rect(&detect.area).filter(|_| detect.area != "frame"),
+    })
 }
 
 impl Unit {
@@ -201,21 +232,30 @@ impl Unit {
 
     /// Its code reader.
     pub fn scanner(&self) -> Scanner {
-        Scanner::for_camera(&self.camera)
+        let codes = self.camera.needs().codes;
+        Scanner::new(ScanConfig {
+            retries: codes.as_ref().map_or(0, |c| c.retries),
+            areas: self.areas(codes.map(|c| c.areas)).map(|(name, rect)| ScanArea { name, rect }).collect(),
+            triggers: triggers(&self.camera),
+        })
     }
 
     /// Its measurement of motion.
     pub fn motion(&self) -> MotionStage {
-        MotionStage::for_camera(&self.camera)
+        MotionStage::new(self.areas(self.camera.needs().motion.map(|m| m.areas)).collect())
     }
 
-    /// Its detector; models are shared by the cameras of a worker.
-    pub fn detector(&self, models: &Rc<RefCell<Models>>) -> DetectStage {
-        DetectStage::for_camera(&self.site, &self.camera, models)
+    /// Named areas with their rectangles. Validation has made sure that they exist.
+    fn areas(&self, names: Option<Vec<String>>) -> impl Iterator<Item = (Name, [f64; 4])> {
+        let names = names.unwrap_or_default().into_iter();
+        names.filter_map(|name| Some((Name::new(&name), self.camera.area_rect(&name)?)))
     }
+}
 
-    /// Its tracker.
-    pub fn tracker(&self) -> TrackStage {
-        TrackStage::for_camera(&self.camera)
-    }
+/// The texts of the camera's trigger codes.
+fn triggers(camera: &Camera) -> Vec<String> {
+    let mut triggers: Vec<String> = camera.packing.iter().filter_map(|p| p.trigger.clone()).collect();
+    triggers.sort();
+    triggers.dedup();
+    triggers
 }

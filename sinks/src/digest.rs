@@ -50,10 +50,9 @@ impl ViewDigest {
 
     /// The digest of several views together.
     pub fn total<'a>(digests: impl IntoIterator<Item = &'a Self>) -> Self {
-        digests.into_iter().fold(Self::default(), |t, d| Self {
-            rows: t.rows.wrapping_add(d.rows),
-            sum: t.sum.wrapping_add(d.sum),
-        })
+        digests
+            .into_iter()
+            .fold(Self::default(), |t, d| Self { rows: t.rows.wrapping_add(d.rows), sum: t.sum.wrapping_add(d.sum) })
     }
 
     /// The sum as 32 hex digits.

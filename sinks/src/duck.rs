@@ -27,7 +27,6 @@ pub(crate) fn open(path: Option<&Path>, mode: Mode, temporary: Option<&Path>) ->
         .enable_autoload_extension(false)?
         .threads(1)?
         .max_memory(MEMORY)?
-        .with("TimeZone", "UTC")?
         .with("preserve_insertion_order", "true")?;
     if let Some(dir) = temporary {
         config = config.with("temp_directory", dir.to_string_lossy())?;
@@ -35,10 +34,13 @@ pub(crate) fn open(path: Option<&Path>, mode: Mode, temporary: Option<&Path>) ->
     if mode == Mode::Read {
         config = config.access_mode(AccessMode::ReadOnly)?;
     }
-    match path {
+    let connection = match path {
         Some(path) => Connection::open_with_flags(path, config),
         None => Connection::open_in_memory_with_flags(config),
-    }
+    }?;
+    // Known only once the built-in ICU is there; global, so that clones of the connection have it too.
+    connection.execute_batch("SET GLOBAL TimeZone = 'UTC'")?;
+    Ok(connection)
 }
 
 /// A quoted identifier.

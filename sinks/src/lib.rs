@@ -21,7 +21,9 @@ mod duck;
 mod error;
 mod files;
 pub mod journal;
-//pub mod lake;
+pub mod lake;
+#[cfg(test)]
+mod samples;
 pub mod store;
 
 pub use data_dir::{DataDir, DataPaths, DirLock};
@@ -29,5 +31,5 @@ pub use digest::ViewDigest;
 pub use error::SinkError;
 pub use files::Damage;
 pub use journal::{Entry, Journal};
-//pub use lake::{DiffOptions, Lake, Publish, ViewDiff, diff, diff_with, query};
+pub use lake::{DiffOptions, Lake, Publish, ViewDiff, diff, diff_with, query};
 pub use store::{Epoch, EpochRow, PROBE_DAMAGED, Page, RowQuery, Store, StoreReader, probe};

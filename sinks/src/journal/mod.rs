@@ -90,7 +90,11 @@ impl Journal {
         let count = segments.len();
         for (i, segment) in segments.iter().enumerate() {
             if i > 0 && segment.first != last + 1 {
-                tracing::warn!(from = last + 1, to = segment.first - 1, "the journal has no entries with these numbers");
+                tracing::warn!(
+                    from = last + 1,
+                    to = segment.first - 1,
+                    "the journal has no entries with these numbers"
+                );
             }
             last = last.max(segment.first.saturating_sub(1));
             let scan = segment::recover(&segment.path, &quarantine, last, i + 1 == count)?;
@@ -137,11 +141,7 @@ impl Journal {
     }
 
     /// Hands every entry after the sequence number `after` to `f`, in order.
-    pub fn replay(
-        &self,
-        after: u64,
-        mut f: impl FnMut(u64, Entry) -> Result<(), SinkError>,
-    ) -> Result<(), SinkError> {
+    pub fn replay(&self, after: u64, mut f: impl FnMut(u64, Entry) -> Result<(), SinkError>) -> Result<(), SinkError> {
         for (i, segment) in self.segments.iter().enumerate() {
             if self.segments.get(i + 1).is_some_and(|next| next.first <= after.saturating_add(1)) {
                 continue;
@@ -151,10 +151,12 @@ impl Journal {
             loop {
                 match reader.step(path)? {
                     Step::End => break,
-                    Step::Record(sequence, _, payload) if sequence > after => {
+                    Step::Record(sequence, payload) if sequence > after => {
                         let entry = postcard::from_bytes(payload).map_err(|e| SinkError::Damaged {
                             path: path.clone(),
-                            detail: format!("entry {sequence} is of another vocabulary ({e}): use the gemba that wrote it"),
+                            detail: format!(
+                                "entry {sequence} is of another vocabulary ({e}): use the gemba that wrote it"
+                            ),
                         })?;
                         f(sequence, entry)?;
                     }
@@ -162,7 +164,9 @@ impl Journal {
                     Step::Bad(offset) => {
                         return Err(SinkError::Damaged {
                             path: path.clone(),
-                            detail: format!("damaged at byte {offset} since it was opened; start again to set it aside"),
+                            detail: format!(
+                                "damaged at byte {offset} since it was opened; start again to set it aside"
+                            ),
                         });
                     }
                 }

@@ -50,7 +50,8 @@ fn header(first: u64) -> [u8; HEADER as usize] {
 pub(super) fn encode(sequence: u64, kind: u8, payload: &[u8], out: &mut Vec<u8>) {
     let length = (payload.len() as u32).to_le_bytes();
     let sequence = sequence.to_le_bytes();
-    let crc = [&sequence[..], &[kind], payload].iter().fold(crc32c::crc32c(&length), |c, b| crc32c::crc32c_append(c, b));
+    let crc =
+        [&sequence[..], &[kind], payload].iter().fold(crc32c::crc32c(&length), |c, b| crc32c::crc32c_append(c, b));
     out.extend_from_slice(&length);
     out.extend_from_slice(&crc.to_le_bytes());
     out.extend_from_slice(&sequence);
@@ -82,8 +83,8 @@ pub(super) fn create(dir: &Path, first: u64) -> Result<(PathBuf, File), SinkErro
 
 /// What stands at the reader's place.
 pub(super) enum Step<'a> {
-    /// A valid record: sequence number, kind, payload.
-    Record(u64, u8, &'a [u8]),
+    /// A valid record: sequence number, payload.
+    Record(u64, &'a [u8]),
     /// Bytes from this offset on that are no valid record.
     Bad(u64),
     /// The end of the file.
@@ -150,7 +151,7 @@ impl Reader {
             return Ok(bad);
         }
         self.file.read_exact(&mut head).at(path)?;
-        let Some((length, crc, sequence, kind)) = record_header(&head) else { return Ok(bad) };
+        let Some((length, crc, sequence, _)) = record_header(&head) else { return Ok(bad) };
         if length > MAX_PAYLOAD || length as u64 > left - RECORD_HEADER as u64 {
             return Ok(bad);
         }
@@ -161,7 +162,7 @@ impl Reader {
         }
         self.last = sequence;
         self.offset += (RECORD_HEADER + length) as u64;
-        Ok(Step::Record(sequence, kind, &self.payload))
+        Ok(Step::Record(sequence, &self.payload))
     }
 
     fn seek(&mut self, path: &Path, offset: u64) -> Result<(), SinkError> {
@@ -285,7 +286,8 @@ fn cut(path: &Path, quarantine: &Path, tail: Range<u64>) -> Result<Option<Damage
     let complete = record_header(&bytes).is_some_and(|(length, ..)| RECORD_HEADER + length <= bytes.len());
     let mut damage = None;
     if bytes.iter().any(|b| *b != 0) {
-        let aside = quarantine_name(quarantine, &format!("{:020}-tail-{}.bin", first_of(path).unwrap_or(0), tail.start))?;
+        let aside =
+            quarantine_name(quarantine, &format!("{:020}-tail-{}.bin", first_of(path).unwrap_or(0), tail.start))?;
         files::replace(&aside, &bytes)?;
         if complete {
             let detail = format!("the end from byte {} on is no valid record", tail.start);

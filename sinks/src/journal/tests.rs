@@ -48,8 +48,13 @@ fn small() -> Vec<u8> {
     std::fs::read(journal.active_path()).unwrap()
 }
 
+/// A directory in memory where there is one: these tests sync thousands of times.
+fn quick_dir() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 fn open_with(bytes: &[u8]) -> (tempfile::TempDir, Journal) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     std::fs::write(dir.path().join(segment::file_name(1)), bytes).unwrap();
     let journal = Journal::open(dir.path()).unwrap();
     (dir, journal)
@@ -191,7 +196,7 @@ proptest! {
                 *place = *b;
             }
         }
-        let dir = tempfile::tempdir().unwrap();
+        let dir = quick_dir();
         std::fs::write(dir.path().join(segment::file_name(1)), &bytes).unwrap();
         let mut journal = Journal::open(dir.path()).unwrap();
         prop_assert!(numbers(&journal).is_sorted());

@@ -146,9 +146,7 @@ impl Store {
         }
         connection
             .prepare_cached("INSERT INTO epochs VALUES (?, ?, ?, make_timestamptz(?), ?)")
-            .and_then(|mut insert| {
-                insert.execute(params![row.tick, row.journal_seq, row.rules, row.now.0, row.digest])
-            })
+            .and_then(|mut insert| insert.execute(params![row.tick, row.journal_seq, row.rules, row.now.0, row.digest]))
             .map_err(fail)?;
         #[cfg(test)]
         if self.fail == Some(FailAt::BeforeCommit) {

@@ -20,6 +20,7 @@ mod schema;
 mod tests;
 
 pub use open::{PROBE_DAMAGED, probe};
+pub(crate) use reader::columns;
 pub use reader::{Page, RowQuery, StoreReader};
 
 use crate::digest::ViewDigest;
@@ -133,8 +134,7 @@ impl Store {
                 &format!("SELECT * FROM \"{}\"", table.name),
                 [],
                 |batch| {
-                    let rows =
-                        view.decode(&batch).map_err(|source| SinkError::Column { table: table.name, source })?;
+                    let rows = view.decode(&batch).map_err(|source| SinkError::Column { table: table.name, source })?;
                     found.update_all(view, rows.iter(), 1);
                     Ok(())
                 },

@@ -94,9 +94,8 @@ impl Store {
             readers.retain(|r| r.strong_count() > 0);
             readers.iter().filter_map(|r| r.upgrade()).collect()
         };
-        let mut slots: Vec<_> = readers.iter().map(|r: &std::sync::Arc<Slot>| {
-            r.lock().unwrap_or_else(|e| e.into_inner())
-        }).collect();
+        let mut slots: Vec<_> =
+            readers.iter().map(|r: &std::sync::Arc<Slot>| r.lock().unwrap_or_else(|e| e.into_inner())).collect();
         slots.iter_mut().for_each(|s| **s = None);
         self.connection = None;
         self.adopt(connect(&self.path)?)?;

@@ -24,8 +24,6 @@ mod watch;
 mod zxing;
 
 #[cfg(test)]
-mod explore;
-#[cfg(test)]
 mod tests;
 
 pub use scanner::{ScanArea, ScanConfig, Scanner};

@@ -18,7 +18,7 @@ use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
-use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Lake, Publish, SinkError, Store};
+use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Lake, Publish, SinkError, Store, ViewDigest};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -195,9 +195,10 @@ impl Committer {
     fn settle_loaded(&mut self, tick: Tick, seq: u64) -> Result<(), SinkError> {
         self.complete = None;
         let rows = consolidated(std::mem::take(&mut self.changes));
-        let digest = gemba_sinks::digest(rows.iter().map(|(row, _)| row));
+        let mut digest = ViewDigest::default();
+        rows.iter().for_each(|(row, diff)| digest.update(row, *diff));
         let current = self.last_epoch.as_ref().is_some_and(|e| {
-            e.digest == digest
+            e.digest == digest.hex()
                 && e.rules == self.rules.as_str()
                 && e.now == self.now.unwrap_or_default()
                 && e.journal_seq == seq
@@ -213,14 +214,23 @@ impl Committer {
             tracing::info!("rules or facts changed since the last run: the store is brought up to date");
         }
         // Every day that has rows before or after is written again.
-        for &view in ViewKind::ALL {
-            self.dirty.extend(self.store.dates(view)?.into_iter().map(|date| (view, date)));
-        }
+        self.dirty.extend(self.lake.partitions(&self.store)?);
         self.dirty.extend(rows.iter().map(|(row, _)| (row.kind(), row.bucket().date())));
         self.progress.row_changes.fetch_add(rows.len() as u64, Relaxed);
         self.store.rebuild(self.epoch(tick, seq, rows))?;
         self.last_epoch = self.store.last_epoch()?;
         Ok(())
+    }
+
+    /// Footage that could not be planned.
+    pub fn report_faults(&mut self, faults: Vec<Fact>) {
+        self.gather(faults);
+    }
+
+    /// Rows of each view.
+    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+        let digests = self.store.digests();
+        ViewKind::ALL.iter().map(|v| (v.table_name(), digests.get(v).map_or(0, |d| d.rows))).collect()
     }
 
     /// What is stored of a generation is known: it is not new when it is reported again.

@@ -13,7 +13,6 @@ use crate::unit::{self, Override, PlanError};
 use crate::worker::{self, Report, Wiring};
 use gemba_schemas::rule;
 use gemba_schemas::site::Site;
-use gemba_schemas::view::ViewKind;
 use gemba_sinks::{DataPaths, DirLock, EpochRow, Journal, Lake, SinkError, Store, StoreReader};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,9 +28,6 @@ pub enum EngineError {
     /// Footage or models could not be planned.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// `--facts` needs a fresh place for what it derives.
-    #[error("{}: already holds facts; give --out a new folder, so that the lake of --facts is left as it is", .0.display())]
-    NotEmpty(PathBuf),
     /// A worker panicked: a broken invariant.
     #[error("a worker stopped unexpectedly ({0}); nothing that was committed is lost: run the same command again")]
     Worker(String),
@@ -98,17 +94,8 @@ impl Handle {
 
 /// Where a site's data lies; `out` overrides the folder.
 pub fn data_paths(site: &Site, out: Option<&Path>) -> DataPaths {
-    if let Some(out) = out {
-        return DataPaths::under(out);
-    }
-    let mut paths = DataPaths::under(&site.base.join(&site.data.dir));
-    if let Some(lake) = &site.data.lake {
-        paths.lake = site.base.join(lake);
-    }
-    if let Some(store) = &site.data.store {
-        paths.store = site.base.join(store);
-    }
-    paths
+    let paths = site.data_paths(out);
+    DataPaths { dir: paths.dir, lake: paths.lake, store: paths.store }
 }
 
 /// Runs to the end. `ready` is called when the stored facts are loaded and the store can be read, `done` when
@@ -122,13 +109,11 @@ pub fn run(
 ) -> Result<Summary, EngineError> {
     let began = Instant::now();
     let _lock = DirLock::take(&options.paths)?;
-    let journal = Journal::open(&options.paths.dir.join("journal"))?;
-    let store = Store::open(&options.paths.store)?;
     let mut lake = Lake::open(&options.paths.lake)?;
+    let mut journal = Journal::open(&options.paths.journal())?;
+    journal.skip_to(lake.journal_seq())?;
+    let store = Store::open(&options.paths.store)?;
     if let Some(from) = &options.facts {
-        if !lake.is_empty() || journal.last() > lake.journal_seq() {
-            return Err(EngineError::NotEmpty(options.paths.dir.clone()));
-        }
         lake.adopt(from)?;
     }
 
@@ -174,10 +159,7 @@ pub fn run(
         committer.run(&reports_end, options.workers)?;
         let summary = Summary {
             cameras: handle.progress.cameras(),
-            views: ViewKind::ALL
-                .iter()
-                .map(|&v| Ok((v.table_name(), committer.store().count(v)?)))
-                .collect::<Result<_, SinkError>>()?,
+            views: committer.counts(),
             units_read: planned.units.len(),
             units_done_before,
             facts_before,

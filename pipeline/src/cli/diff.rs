@@ -1,9 +1,12 @@
 //! `gemba diff`: the rows in which two data directories differ.
 
 use super::{Format, output};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Arguments of `gemba diff`.
 #[derive(Debug, Args)]
@@ -30,20 +33,40 @@ pub fn run(args: Diff) -> anyhow::Result<ExitCode> {
     }
     let mut same = true;
     for view in gemba_sinks::diff(&args.a, &args.b)? {
-        if args.view.as_deref().is_some_and(|only| only != view.view.table_name()) {
+        let name = view.view.table_name();
+        if view.is_empty() || args.view.as_deref().is_some_and(|only| only != name) {
             continue;
         }
-        let (gone, come, changed) = (view.only_a, view.only_b, view.changed);
-        same &= gone + come + changed == 0;
+        same = false;
         if args.format == Format::Table {
-            println!("{}: {gone} gone, {come} new, {changed} changed", view.view.table_name());
+            println!(
+                "{name}: {} gone, {} new, {} changed",
+                view.only_a.num_rows(),
+                view.only_b.num_rows(),
+                view.changed_a.num_rows()
+            );
         }
-        if !view.rows.is_empty() {
-            output::batches(&view.rows, args.format)?;
-        }
+        let rows = [
+            marked(name, "-", &view.only_a)?,
+            marked(name, "+", &view.only_b)?,
+            marked(name, "<", &view.changed_a)?,
+            marked(name, ">", &view.changed_b)?,
+        ];
+        output::batches(&rows, args.format)?;
     }
     if same && args.format == Format::Table {
         println!("no difference");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The rows with two columns before them: their view, and `-` gone, `+` new, `<` changed from, `>` changed to.
+fn marked(view: &str, mark: &str, batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
+    let constant = |text: &str| Arc::new(StringArray::from(vec![text; batch.num_rows()])) as ArrayRef;
+    let field = |name: &str| Arc::new(Field::new(name, DataType::Utf8, false));
+    let mut fields = vec![field("view"), field("diff")];
+    fields.extend(batch.schema().fields().iter().cloned());
+    let mut columns = vec![constant(view), constant(mark)];
+    columns.extend(batch.columns().iter().cloned());
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }

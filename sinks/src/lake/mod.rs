@@ -17,6 +17,7 @@
 //! stays for a grace period, because a reader may have opened the catalog that lists it, and the manifest
 //! forgets it before it is unlinked. A file number is never given twice.
 
+mod adopt;
 mod catalog;
 mod manifest;
 mod parquet;

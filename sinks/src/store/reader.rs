@@ -59,6 +59,13 @@ impl StoreReader {
         Self { slot, path }
     }
 
+    /// The number of rows of a view.
+    pub fn count(&self, view: ViewKind) -> Result<u64, SinkError> {
+        let sql = format!("SELECT count(*) FROM {}", view.table_name());
+        let fail = |e: duckdb::Error| SinkError::Query(e.to_string());
+        self.with(|c| c.query_row(&sql, [], |row| row.get(0)).map_err(fail))
+    }
+
     /// The last committed epoch.
     pub fn epoch(&self) -> Result<Option<EpochRow>, SinkError> {
         self.with(|c| last_epoch(c, &self.path))

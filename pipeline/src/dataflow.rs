@@ -17,16 +17,14 @@ use crate::progress::Progress;
 use crate::worker::{Derived, Feed, Report};
 use crossbeam_channel::Sender;
 use differential_dataflow::input::InputSession;
-use gemba_operators::detect::stage::{DetectStage, Models};
 use gemba_operators::drive::{Facts, Position, Units, drive};
 use gemba_operators::frame::{Frame, Wanted};
-use gemba_operators::{correlate, decode, motion, scan, stage::Seen, track};
+use gemba_operators::correlate;
+use gemba_operators::stage::Seen;
 use gemba_schemas::fact::Fact;
 use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::ViewRow;
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::vec::Filter;
@@ -54,15 +52,12 @@ pub fn vision<'scope>(scope: Scope<'scope, Position>, vision: &Arc<Vision>, repo
         let vision = vision.clone();
         move |unit| vision.footage.unit(unit)
     };
-    // One loaded model serves all cameras of a worker.
-    let models = Rc::new(RefCell::new(Models::default()));
-
     let (packets, opened) = footage::source(scope, vision.clone(), reports.clone());
     let (frames, coverage) = drive(packets, "decode", { let unit = units(); move |u| unit(u).decoder() });
     let (_, codes) = drive(sample(&frames, |w| w.codes), "scan", { let unit = units(); move |u| unit(u).scanner() });
     let (_, spans) = drive(sample(&frames, |w| w.motion), "motion", { let unit = units(); move |u| unit(u).motion() });
     let (boxes, faults) =
-        drive(sample(&frames, |w| w.detect), "detect", { let unit = units(); move |u| unit(u).detector(&models) });
+        drive(sample(&frames, |w| w.detect), "detect", { let unit = units(); move |u| unit(u).detector() });
     let (_, tracks) = drive(boxes, "track", { let unit = units(); move |u| unit(u).tracker() });
 
     report(scope.concatenate([opened, coverage, codes, spans, faults, tracks]), reports);

@@ -10,11 +10,11 @@ use crate::unit::Unit;
 use crate::worker::Report;
 use crossbeam_channel::Sender;
 use gemba_operators::drive::{Facts, Position, Units};
-use gemba_operators::source::{Packet, Source};
+use gemba_operators::source::{Packet, Source, StopFlag};
 use gemba_operators::stage::{Outlet, Seen};
 use gemba_schemas::time::EventTime;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use timely::dataflow::Scope;
@@ -24,8 +24,8 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 /// Facts that may be on their way to the store before the sources wait.
 const IN_FLIGHT: u64 = 100_000;
 
-/// Packets that a source hands on before it lets the stages run.
-const BURST: usize = 16;
+/// Packets that a source hands on before it lets the stages run: as many pictures may be in memory at once.
+const BURST: usize = 4;
 
 /// How long a source sleeps when it has to wait.
 const WAIT: Duration = Duration::from_millis(2);
@@ -46,7 +46,7 @@ pub struct Footage {
     units: OnceLock<Vec<Arc<Unit>>>,
     queue: Mutex<VecDeque<usize>>,
     planned: Condvar,
-    stop: AtomicBool,
+    stop: StopFlag,
     reported: AtomicU64,
     committed: AtomicU64,
 }
@@ -60,7 +60,7 @@ impl Footage {
             units: OnceLock::new(),
             queue: Mutex::default(),
             planned: Condvar::new(),
-            stop: AtomicBool::new(false),
+            stop: StopFlag::default(),
             reported: AtomicU64::new(0),
             committed: AtomicU64::new(0),
         }
@@ -138,7 +138,9 @@ struct Reading {
     source: Source,
     /// Event time and wall clock at which it was opened, for pacing.
     opened: Option<(EventTime, Instant)>,
-    /// Read, but not due yet.
+    /// Read, and not handed on yet.
+    queue: VecDeque<Seen<Packet>>,
+    /// Not due yet.
     held: Option<Seen<Packet>>,
     ended: bool,
 }
@@ -179,7 +181,7 @@ pub fn source<'scope>(
             {
                 let unit = footage.unit(index);
                 let _ = reports.send(Report::Started(index));
-                open.push(Reading { unit: index, source: unit.source(), opened: None, held: None, ended: false });
+                open.push(Reading { unit: index, source: unit.source(footage.stop.clone()), opened: None, queue: VecDeque::new(), held: None, ended: false });
             }
             let mut idle = true;
             let (mut packets, mut facts) = (packets.activate(), facts.activate());
@@ -188,39 +190,39 @@ pub fn source<'scope>(
                 for _ in 0..BURST {
                     let item = match reading.held.take() {
                         Some(item) => item,
+                        None if !reading.queue.is_empty() || reading.ended => match reading.queue.pop_front() {
+                            Some(item) => item,
+                            None => break,
+                        },
                         None => {
-                            reading.ended = !reading.source.next(&mut outlet);
+                            reading.ended = !reading.source.pull(&mut outlet);
+                            reading.queue.extend(outlet.items.drain(..));
                             if !outlet.facts.is_empty() {
                                 facts.session(fact_cap).give_iterator(outlet.facts.drain(..));
                             }
-                            match outlet.items.pop() {
+                            match reading.queue.pop_front() {
                                 Some(item) => item,
                                 None if reading.ended => break,
                                 None => continue,
                             }
                         }
                     };
-                    if let (Seen::Item(packet), Speed::Times(speed)) = (&item, footage.speed) {
-                        let (start, clock) = *reading.opened.get_or_insert((packet.ts, Instant::now()));
-                        if (packet.ts - start).as_secs_f64() / speed > clock.elapsed().as_secs_f64() {
+                    if let (Seen::Item(Packet { place: Some(place), .. }), Speed::Times(speed)) = (&item, footage.speed) {
+                        let (start, clock) = *reading.opened.get_or_insert((place.ts, Instant::now()));
+                        if (place.ts - start).as_secs_f64() / speed > clock.elapsed().as_secs_f64() {
                             reading.held = Some(item);
                             break;
                         }
                     }
                     idle = false;
-                    let wanted = matches!(&item, Seen::Item(p) if p.wanted.any());
-                    if let Seen::Item(packet) = &item {
-                        progress.packet(packet.ts + packet.duration);
+                    if let Seen::Item(Packet { place: Some(place), .. }) = &item {
+                        progress.packet(place.ts + place.duration);
                     }
                     packets.session(packet_cap).give((reading.unit, item));
                     position += 1;
-                    // A wanted frame is big: let the stages use it up before the next one is decoded.
-                    if wanted {
-                        break;
-                    }
                 }
             }
-            open.retain(|r| !(r.ended && r.held.is_none()));
+            open.retain(|r| !(r.ended && r.held.is_none() && r.queue.is_empty()));
             if open.is_empty() && footage.queue.lock().unwrap_or_else(|e| e.into_inner()).is_empty() {
                 caps = None;
                 return;

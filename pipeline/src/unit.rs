@@ -7,7 +7,8 @@
 
 use crate::commit::Loaded;
 use gemba_operators::decode::Decode;
-use gemba_operators::detect::stage::{DetectStage, Models};
+use gemba_operators::detect::stage::DetectStage;
+use gemba_operators::detect::{Detector, DetectorConfig};
 use gemba_operators::motion::MotionStage;
 use gemba_operators::sample::Sampler;
 use gemba_operators::scan::{ScanArea, ScanConfig, Scanner};
@@ -16,11 +17,9 @@ use gemba_operators::track::TrackStage;
 use gemba_schemas::fact::{Coverage, CoverageEnd, Fact};
 use gemba_schemas::id::{self, Generation, Name};
 use gemba_schemas::site::{Camera, ClassNames, Site};
-use gemba_schemas::time::EventTime;
-use std::cell::RefCell;
+use gemba_schemas::time::{EventTime, Micros};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// Detections below a track's starting threshold go on down to this score (ByteTrack's second association).
@@ -238,6 +237,19 @@ impl Unit {
             areas: self.areas(codes.map(|c| c.areas)).map(|(name, rect)| ScanArea { name, rect }).collect(),
             triggers: triggers(&self.camera),
         })
+    }
+
+    /// Its detector. Planning has opened the model once, so that it opens here too; if it does not any more,
+    /// the camera goes on without.
+    pub fn detector(&self) -> DetectStage {
+        let config = detector_config(&self.site, &self.camera);
+        DetectStage::new(config.and_then(|c| Detector::open(&c).ok()))
+    }
+
+    /// Its tracker.
+    pub fn tracker(&self) -> TrackStage {
+        let detect = self.camera.needs().detect;
+        TrackStage::new(detect.map_or(0.5, |d| d.threshold.0 as f32), detect.map_or(Micros::from_secs(3), |d| d.lost_after.0))
     }
 
     /// Its measurement of motion.

@@ -40,6 +40,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 /// A compressed picture, and what is known of it before it is decoded.
+#[derive(Clone)]
 pub struct Packet {
     /// Camera name.
     pub camera: Name,

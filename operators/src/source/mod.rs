@@ -23,7 +23,7 @@ mod open;
 mod plan;
 mod reader;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod timeline;
 
 pub use error::{Problem, SourceError};

@@ -4,6 +4,7 @@
 //! the plane, or what the second decoder died of. Only the located region is touched, so an attempt costs a
 //! fraction of a millisecond. The order of [`LADDER`] is that of yield per cost. No state.
 
+use super::cells::{Cells, Equalise, Grid};
 use super::grey::Grey;
 use super::quad::Corners;
 use super::structure::{self, Structure};
@@ -18,6 +19,10 @@ use zxingcpp::Binarizer;
 pub(crate) enum Try {
     /// Modules sampled one by one through the refined corners; threshold bias in sixteenths.
     Sampled(i32),
+    /// The same through a grid that follows a crumpled or bent label.
+    Warped,
+    /// Blurred so many times, then one threshold for the whole region.
+    BlurredGlobal(u8),
     /// The region alone, at its own size.
     Cropped,
     /// Drawn upright, so many samples a module.
@@ -52,8 +57,10 @@ pub(crate) const LADDER: &[Try] = &[
     Try::Sampled(2),
     Try::Sampled(-2),
     Try::Binarised(0),
+    Try::Warped,
     Try::Second,
     Try::Global,
+    Try::BlurredGlobal(2),
     Try::Enlarged(2),
     Try::Equalised,
     Try::Sharpened(4),
@@ -71,12 +78,12 @@ impl Try {
     pub fn label(self) -> Attempt {
         match self {
             Self::Cropped | Self::Second => Attempt::Plain,
-            Self::Sampled(_) | Self::Upright(_) => Attempt::Rectified,
+            Self::Sampled(_) | Self::Warped | Self::Upright(_) => Attempt::Rectified,
             Self::Enlarged(_) => Attempt::Upscaled,
             Self::Sharpened(_) => Attempt::Sharpened,
             Self::Blurred(_) => Attempt::Blurred,
             Self::Reduced => Attempt::Downscaled,
-            Self::Global | Self::Binarised(_) => Attempt::Binarised,
+            Self::Global | Self::BlurredGlobal(_) | Self::Binarised(_) => Attempt::Binarised,
             Self::Equalised => Attempt::Equalised,
             Self::Inverted => Attempt::Inverted,
         }
@@ -141,10 +148,22 @@ pub(crate) fn attempt(plane: &Plane, place: &Place, how: Try) -> Result<Option<R
     let window = ((module * larger * 3.0) as usize).clamp(6, 60);
     Ok(match how {
         Try::Sampled(bias) => {
-            let Some(structure) = place.structure else { return Ok(None) };
-            let Some(grey) = structure::redrawn(plane, &structure, bias) else { return Ok(None) };
-            let found = zxing::read(&grey.plane(), Look { pure: true, ..fixed });
-            first(found, Decoder::Zxing, how, |_| structure.corners)
+            let cells = place.structure.and_then(|s| Grid::new(&s)?.cells(plane));
+            cells.and_then(|cells| sampled(&cells, bias, how, corners))
+        }
+        Try::Warped => {
+            let soft = Grey::of(&crop).blurred();
+            let local = |s: Structure| Structure { corners: s.corners.mapped(1.0, [-(rect.x0 as f32), -(rect.y0 as f32)]), ..s };
+            let cells = place.structure.and_then(|s| {
+                let mut grid = Grid::new(&local(s))?;
+                grid.warp(&soft.plane(), module)?;
+                grid.cells(&crop)
+            });
+            cells.and_then(|cells| sampled(&cells, 0, how, corners))
+        }
+        Try::BlurredGlobal(times) => {
+            let look = Look { binarizer: Binarizer::GlobalHistogram, ..look };
+            read(&(0..times).fold(Grey::of(&crop), |g, _| g.blurred()), look)
         }
         Try::Upright(samples) => {
             let modules = place.structure.map_or(29, |s| s.modules);
@@ -173,6 +192,26 @@ pub(crate) fn attempt(plane: &Plane, place: &Place, how: Try) -> Result<Option<R
             let scale = crop.width as f32 / grey.width.max(1) as f32;
             first(rqrr::read(&grey.plane())?, Decoder::Rqrr, how, back(scale))
         }
+    })
+}
+
+/// Ways to undo blur across modules; each costs no more than drawing the symbol.
+const EQUALISERS: &[Equalise] = &[
+    Equalise::No,
+    Equalise::All(5),
+    Equalise::All(10),
+    Equalise::Rows(8),
+    Equalise::Columns(8),
+    Equalise::Falling(8),
+    Equalise::Rising(8),
+];
+
+/// Decodes sampled modules.
+fn sampled(cells: &Cells, bias: i32, how: Try, corners: Corners) -> Option<Reading> {
+    let look = Look { binarizer: Binarizer::FixedThreshold, errors: false, pure: true, ..Look::FRAME };
+    EQUALISERS.iter().find_map(|&equalise| {
+        let drawn = cells.equalised(equalise).drawn(bias);
+        first(zxing::read(&drawn.plane(), look), Decoder::Zxing, how, |_| corners)
     })
 }
 

@@ -11,6 +11,7 @@
 //! Every reading says which library got it ([`Decoder`]) and after what preparation ([`Attempt`]).
 
 mod attempt;
+mod cells;
 mod change;
 mod faults;
 mod grey;

@@ -9,8 +9,6 @@ use gemba_schemas::geometry::Quad;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Corners(pub [[f32; 2]; 4]);
 
-impl Eq for Corners {}
-
 /// An axis-parallel box in pixels: left, top, right, bottom.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Bounds {

@@ -30,7 +30,7 @@ pub(crate) fn read(plane: &Plane) -> Result<Found, String> {
             match grid.decode_to(&mut payload) {
                 Ok(_) if !payload.is_empty() => {
                     let text = String::from_utf8_lossy(&payload).into_owned();
-                    found.decoded.push(Decoded { payload, text, corners, inverted: false });
+                    found.decoded.push(Decoded { payload, text, corners, inverted: false, spare: 0.0 });
                 }
                 _ => found.located.push(corners),
             }

@@ -42,6 +42,8 @@ enum Pass {
     Second,
     /// One threshold for the whole picture.
     Global,
+    /// Blurred so many times, then one threshold.
+    BlurredGlobal(u8),
     /// Scaled by so many percent, then blurred so many times.
     Scaled(u16, u8),
     /// Scaled by so many percent, then sharpened over so many passes.
@@ -59,6 +61,7 @@ const PASSES: &[Pass] = &[
     Pass::Scaled(200, 0),
     Pass::Scaled(50, 0),
     Pass::Global,
+    Pass::BlurredGlobal(2),
     Pass::Sharpened(200, 2),
     Pass::Sharpened(300, 4),
     Pass::Binarised(200, 15),
@@ -79,7 +82,7 @@ impl Pass {
     fn label(self) -> Attempt {
         match self {
             Self::Plain | Self::Second => Attempt::Plain,
-            Self::Global | Self::Binarised(..) => Attempt::Binarised,
+            Self::Global | Self::BlurredGlobal(_) | Self::Binarised(..) => Attempt::Binarised,
             Self::Scaled(_, blurs) if blurs > 0 => Attempt::Blurred,
             Self::Scaled(percent, _) if percent < 100 => Attempt::Downscaled,
             Self::Scaled(..) => Attempt::Upscaled,
@@ -173,6 +176,10 @@ impl Still {
                     }
                 };
             }
+            Pass::BlurredGlobal(blurs) => (
+                enlarged(100).map(|g| (0..blurs).fold(g, |g, _| g.blurred())),
+                Look { binarizer: Binarizer::GlobalHistogram, ..look },
+            ),
             Pass::Scaled(percent, blurs) => {
                 (enlarged(percent).map(|g| (0..blurs).fold(g, |g, _| g.blurred())), look)
             }

@@ -6,7 +6,7 @@
 //! `code_miss` credible; the refined corners are what lets a blurred code be sampled module by module.
 //! No state.
 
-use super::grey::{Grey, sample};
+use super::grey::sample;
 use super::quad::{Corners, Projection};
 use crate::frame::Plane;
 
@@ -36,7 +36,7 @@ fn finder(x: usize, y: usize) -> bool {
 
 /// Calls `visit(group, x, y, dark)` for every module whose colour is known: groups 0–2 are the finder
 /// patterns (top left, top right, bottom left), 3 the timing lines, 4 the lower right alignment pattern.
-fn known(modules: usize, mut visit: impl FnMut(usize, usize, usize, bool)) {
+pub(crate) fn known(modules: usize, mut visit: impl FnMut(usize, usize, usize, bool)) {
     let last = modules - 1;
     for y in 0..8 {
         for x in 0..8 {
@@ -128,14 +128,41 @@ pub(crate) fn examine(plane: &Plane, corners: Corners) -> Option<Structure> {
     }
     // Below 1.2 px a module nothing can be read, above the largest version nothing exists.
     let most = ((corners.side() / 1.2) as usize).min(177);
-    let modules = (21..=most)
+    let guess = (21..=most)
         .step_by(4)
         .filter_map(|n| Some((fit(plane, corners, n)?, n)))
         .max_by(|a, b| a.0.total_cmp(&b.0))?
         .1;
-    let corners = refined(plane, corners, modules);
-    let (all, weakest) = agreement(plane, corners, modules)?;
-    (all >= CREDIBLE && weakest >= WEAKEST).then_some(Structure { modules, corners, agreement: all })
+    // The locator put the corners where they would be for its own guess of the size, which is often a version
+    // or two off. The centres of the finder patterns are right all the same: keep them, and let the timing
+    // lines tell how many modules lie between.
+    let mut sizes: Vec<(f32, usize, Corners)> = (guess.saturating_sub(8).max(21)..=(guess + 8).min(177))
+        .step_by(4)
+        .filter_map(|n| {
+            let moved = resized(corners, guess, n)?;
+            Some((fit(plane, moved, n)?, n, moved))
+        })
+        .collect();
+    sizes.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    sizes
+        .into_iter()
+        .take(2)
+        .filter_map(|(_, modules, corners)| {
+            let corners = refined(plane, corners, modules);
+            let (agreement, weakest) = agreement(plane, corners, modules)?;
+            (agreement >= CREDIBLE && weakest >= WEAKEST).then_some(Structure { modules, corners, agreement })
+        })
+        .max_by(|a, b| a.agreement.total_cmp(&b.agreement).then(b.modules.cmp(&a.modules)))
+}
+
+/// The corners of a symbol of `to` modules a side whose finder patterns lie where those of a symbol of `from`
+/// modules with these corners would.
+fn resized(corners: Corners, from: usize, to: usize) -> Option<Corners> {
+    let projection = Projection::onto(corners)?;
+    let half = 0.5 * (0.5 - 3.5 / from as f32) / (0.5 - 3.5 / to as f32);
+    let (low, high) = (0.5 - half, 0.5 + half);
+    let at = |u, v| projection.at(u, v);
+    Some(Corners([at(low, low)?, at(high, low)?, at(high, high)?, at(low, high)?]))
 }
 
 /// Moves each coordinate of each corner in ever smaller steps to where the known modules fit best.
@@ -163,58 +190,4 @@ fn refined(plane: &Plane, corners: Corners, modules: usize) -> Corners {
         }
     }
     best
-}
-
-/// The symbol drawn afresh: each module sampled around its centre, compared with its neighbourhood, and
-/// painted as a square of `SCALE` samples with a quiet zone, for a decoder that expects a clean print.
-/// `bias` moves the threshold towards light (positive) or dark, in sixteenths of the local contrast.
-pub(crate) fn redrawn(plane: &Plane, structure: &Structure, bias: i32) -> Option<Grey> {
-    const SCALE: usize = 4;
-    const QUIET: usize = 4;
-    let n = structure.modules;
-    let projection = Projection::onto(structure.corners)?;
-    let spots = [(0.5, 0.5, 2.0), (0.3, 0.5, 1.0), (0.7, 0.5, 1.0), (0.5, 0.3, 1.0), (0.5, 0.7, 1.0)];
-    let mut cells = Grey { data: vec![255; n * n], width: n, height: n };
-    for y in 0..n {
-        for x in 0..n {
-            let mut sum = 0.0;
-            for (dx, dy, weight) in spots {
-                let [px, py] = projection.at((x as f32 + dx) / n as f32, (y as f32 + dy) / n as f32)?;
-                sum += weight * sample(plane, px, py);
-            }
-            cells.data[y * n + x] = (sum / 6.0) as u8;
-        }
-    }
-    let threshold = local_threshold(&cells, bias);
-    let side = (n + 2 * QUIET) * SCALE;
-    let mut data = vec![255u8; side * side];
-    for y in 0..n * SCALE {
-        for x in 0..n * SCALE {
-            let cell = (y / SCALE) * n + x / SCALE;
-            if cells.data[cell] < threshold[cell] {
-                data[(y + QUIET * SCALE) * side + x + QUIET * SCALE] = 0;
-            }
-        }
-    }
-    Some(Grey { data, width: side, height: side })
-}
-
-/// Midway between the darkest and lightest cells nearby (± 4 modules): both colours occur in any such window
-/// of a masked symbol.
-fn local_threshold(cells: &Grey, bias: i32) -> Vec<u8> {
-    let n = cells.width;
-    let mut out = Vec::with_capacity(n * n);
-    for y in 0..n {
-        for x in 0..n {
-            let (mut low, mut high) = (255i32, 0i32);
-            for row in y.saturating_sub(4)..(y + 5).min(n) {
-                for &v in &cells.data[row * n + x.saturating_sub(4)..row * n + (x + 5).min(n)] {
-                    low = low.min(i32::from(v));
-                    high = high.max(i32::from(v));
-                }
-            }
-            out.push(((low + high) / 2 + (high - low) * bias / 16).clamp(0, 255) as u8);
-        }
-    }
-    out
 }

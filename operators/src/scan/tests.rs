@@ -132,3 +132,28 @@ fn video_packing() { replay("packing-1.mp4"); }
 fn video_bench() { replay("bench-7.mp4"); }
 #[test]
 fn video_floor() { replay("floor-7.mp4"); }
+
+#[test]
+fn debug_dump() {
+    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data"));
+    for (k, f) in ["qr/qrcode-4/08.webp", "qr/qrcode-4/13.webp", "qr/qrcode-4/30.webp", "qr/qrcode-4/06.webp", "qr/qrcode-4/33.webp", "qr-scenes/blur1-2-4.jpg", "qr-scenes/motion5-3-0.jpg"].iter().enumerate() {
+        let g = load(&root.join(f));
+        for c in zxing::read(&g.plane(), zxing::Look::FRAME).located {
+            let s = structure::examine(&g.plane(), c);
+            println!("{f} {c:?} -> {s:?}");
+            if let Some(s) = s {
+                for (name, warp) in [("flat", false), ("warp", true)] {
+                    let mut grid = cells::Grid::new(&s).unwrap();
+                    if warp { grid.warp(&g.blurred().plane(), s.corners.side() / s.modules as f32); }
+                    let d = grid.cells(&g.plane()).unwrap();
+                    for (e, how) in [cells::Equalise::No, cells::Equalise::All(10)].iter().enumerate() {
+                        let d = d.equalised(*how).drawn(0);
+                        image::GrayImage::from_raw(d.width as u32, d.height as u32, d.data.clone()).unwrap().save(format!("/tmp/dump-{k}-{name}-{e}.png")).unwrap();
+                    }
+                }
+                let r = grey::Grey::rectified(&g.plane(), s.corners, 0.1, 240).unwrap();
+                image::GrayImage::from_raw(240, 240, r.data).unwrap().save(format!("/tmp/dump-{k}-rect.png")).unwrap();
+            }
+        }
+    }
+}

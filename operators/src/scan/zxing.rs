@@ -43,12 +43,15 @@ impl Look {
 }
 
 /// A code whose error correction held.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Decoded {
     pub payload: Vec<u8>,
     pub text: String,
     pub corners: Corners,
     pub inverted: bool,
+    /// Share of the error correction that was not needed, 0–1: at 0 one more wrong codeword would have been
+    /// too many, and a chance hit is the least unlikely.
+    pub spare: f32,
 }
 
 /// What a look at a plane gave.
@@ -94,7 +97,8 @@ pub(crate) fn read(plane: &Plane, look: Look) -> Found {
             if payload.contains(&0) {
                 text = String::from_utf8_lossy(&payload).into_owned();
             }
-            found.decoded.push(Decoded { payload, text, corners, inverted: code.is_inverted() });
+            let spare = code.extra_with_key("UEC").parse().unwrap_or(0.0);
+            found.decoded.push(Decoded { payload, text, corners, inverted: code.is_inverted(), spare });
         } else {
             found.located.push(corners);
         }

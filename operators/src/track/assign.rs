@@ -19,12 +19,14 @@ pub fn assign(rows: usize, columns: usize, limit: f64, cost: impl Fn(usize, usiz
     };
     let mut pairs = vec![None; rows];
     if rows <= columns {
-        let table: Vec<f64> = (0..rows).flat_map(|r| (0..columns).map(move |c| (r, c))).map(|(r, c)| capped(r, c)).collect();
+        let table: Vec<f64> =
+            (0..rows).flat_map(|r| (0..columns).map(move |c| (r, c))).map(|(r, c)| capped(r, c)).collect();
         for (r, c) in solve(rows, columns, &table).into_iter().enumerate() {
             pairs[r] = (table[r * columns + c] < limit).then_some(c);
         }
     } else {
-        let table: Vec<f64> = (0..columns).flat_map(|c| (0..rows).map(move |r| (r, c))).map(|(r, c)| capped(r, c)).collect();
+        let table: Vec<f64> =
+            (0..columns).flat_map(|c| (0..rows).map(move |r| (r, c))).map(|(r, c)| capped(r, c)).collect();
         for (c, r) in solve(columns, rows, &table).into_iter().enumerate() {
             pairs[r] = (table[c * rows + r] < limit).then_some(c);
         }

@@ -48,7 +48,13 @@ pub fn compare(truth: &Boxes, found: &Boxes) -> Scores {
         let pairs = assign(truth.len(), found.len(), 1000.0, |t, f| {
             let iou = overlap(&truth[t].1, &found[f].1);
             let kept = last.get(&truth[t].0) == Some(&found[f].0);
-            if iou < 0.5 { 1000.0 } else if kept { 0.0 } else { 2.0 - iou }
+            if iou < 0.5 {
+                1000.0
+            } else if kept {
+                0.0
+            } else {
+                2.0 - iou
+            }
         });
         for (t, f) in pairs.into_iter().enumerate() {
             let Some(f) = f else { continue };
@@ -72,7 +78,9 @@ pub fn compare(truth: &Boxes, found: &Boxes) -> Scores {
     Scores {
         idf1: 2.0 * idtp as f64 / (truth_n + found_n) as f64,
         mota: 1.0 - (missed + false_boxes + switches) as f64 / truth_n as f64,
-        switches, missed, false_boxes,
+        switches,
+        missed,
+        false_boxes,
         truth: truth_n,
     }
 }

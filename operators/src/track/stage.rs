@@ -2,9 +2,9 @@
 //!
 //! State: the tracker and the thinning of each live track of the running generation; all of it goes at its end.
 
+use super::Detections;
 use super::thin::{Thin, reach};
 use super::tracker::{Sighting, TrackEvent, Tracker, TrackerConfig};
-use super::Detections;
 use crate::stage::{Outlet, Seen, Stage};
 use gemba_schemas::fact::{TrackEnd, TrackPoint};
 use gemba_schemas::id::{FactId, Generation, Name};
@@ -114,7 +114,17 @@ impl Run {
                     let id = FactId::of("track_end", camera, generation, &[&track.to_le_bytes()]);
                     out.facts.push(
                         TrackEnd {
-                            id, camera, generation, track, class, first_seen, last_seen, last_frame, detections, reason, model,
+                            id,
+                            camera,
+                            generation,
+                            track,
+                            class,
+                            first_seen,
+                            last_seen,
+                            last_frame,
+                            detections,
+                            reason,
+                            model,
                         }
                         .into(),
                     );

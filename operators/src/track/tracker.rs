@@ -154,8 +154,7 @@ impl Tracker {
         let mut faint = scored(self.config.low, self.config.threshold);
 
         let mut matched: Vec<Option<usize>> = vec![None; self.tracks.len()];
-        let (known, young): (Vec<usize>, Vec<usize>) =
-            (0..self.tracks.len()).partition(|&t| self.tracks[t].number > 0);
+        let (known, young): (Vec<usize>, Vec<usize>) = (0..self.tracks.len()).partition(|&t| self.tracks[t].number > 0);
         let seen = Samples { detections, boxes: &boxes };
         self.pair(&known, &mut clear, seen, WORST_FIT, &mut matched);
         let recent: Vec<usize> = known
@@ -234,7 +233,11 @@ impl Tracker {
             let late = now - t.last_seen > config.lost_after;
             let gone = t.missed > 0 && t.gone(config);
             if (late || gone) && t.number > 0 {
-                let reason = if gone || touches_edge(&t.last, config) { TrackEndReason::LeftFrame } else { TrackEndReason::Lost };
+                let reason = if gone || touches_edge(&t.last, config) {
+                    TrackEndReason::LeftFrame
+                } else {
+                    TrackEndReason::Lost
+                };
                 events.push(t.ended(reason));
             }
             !late && !gone
@@ -282,7 +285,10 @@ impl Track {
         let [x0, y0, x1, y1] = self.shape.bounds();
         let within = |v: f64, side: u16| v.clamp(0.0, f64::from(side)) as f32;
         let bounds = PixelBox::from_f32(
-            within(x0, config.width), within(y0, config.height), within(x1, config.width), within(y1, config.height),
+            within(x0, config.width),
+            within(y0, config.height),
+            within(x1, config.width),
+            within(y1, config.height),
         );
         Sighting { ts, frame, score: Score::from_f32(detection.score), bounds }
     }

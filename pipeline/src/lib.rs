@@ -1,1 +1,4 @@
 //! x
+pub mod demo;
+pub mod draw;
+pub mod overlay;

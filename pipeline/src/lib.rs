@@ -30,12 +30,12 @@
 pub mod cli;
 pub mod commit;
 pub mod dataflow;
-//pub mod demo;
-//pub mod draw;
+pub mod demo;
+pub mod draw;
 pub mod endpoint;
 pub mod engine;
 pub mod footage;
-//pub mod overlay;
+pub mod overlay;
 pub mod progress;
 pub mod signal;
 pub mod terminal;

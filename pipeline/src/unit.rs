@@ -9,7 +9,7 @@ use crate::commit::Loaded;
 use gemba_operators::decode::Decode;
 use gemba_operators::detect::stage::DetectStage;
 use gemba_operators::detect::{Detector, DetectorConfig};
-use gemba_operators::motion::MotionStage;
+use gemba_operators::motion::{Area, MotionStage};
 use gemba_operators::sample::Sampler;
 use gemba_operators::scan::{ScanArea, ScanConfig, Scanner};
 use gemba_operators::source::{self, GenerationPlan, Source, StopFlag};
@@ -243,7 +243,10 @@ impl Unit {
     /// the camera goes on without.
     pub fn detector(&self) -> DetectStage {
         let config = detector_config(&self.site, &self.camera);
-        DetectStage::new(config.and_then(|c| Detector::open(&c).ok()))
+        match config {
+            Some(c) => DetectStage::Model(Detector::open(&c).ok().map(Box::new)),
+            None => DetectStage::Blobs(Box::new(gemba_operators::motion::Blobs::new(Name::new("person")))),
+        }
     }
 
     /// Its tracker.
@@ -254,7 +257,8 @@ impl Unit {
 
     /// Its measurement of motion.
     pub fn motion(&self) -> MotionStage {
-        MotionStage::new(self.areas(self.camera.needs().motion.map(|m| m.areas)).collect())
+        let areas = self.areas(self.camera.needs().motion.map(|m| m.areas));
+        MotionStage::new(areas.map(|(name, rect)| Area { name, rect }))
     }
 
     /// Named areas with their rectangles. Validation has made sure that they exist.

@@ -136,24 +136,53 @@ fn video_floor() { replay("floor-7.mp4"); }
 #[test]
 fn debug_dump() {
     let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data"));
-    for (k, f) in ["qr/qrcode-4/08.webp", "qr/qrcode-4/13.webp", "qr/qrcode-4/30.webp", "qr/qrcode-4/06.webp", "qr/qrcode-4/33.webp", "qr-scenes/blur1-2-4.jpg", "qr-scenes/motion5-3-0.jpg"].iter().enumerate() {
-        let g = load(&root.join(f));
-        for c in zxing::read(&g.plane(), zxing::Look::FRAME).located {
-            let s = structure::examine(&g.plane(), c);
-            println!("{f} {c:?} -> {s:?}");
-            if let Some(s) = s {
-                for (name, warp) in [("flat", false), ("warp", true)] {
-                    let mut grid = cells::Grid::new(&s).unwrap();
-                    if warp { grid.warp(&g.blurred().plane(), s.corners.side() / s.modules as f32); }
-                    let d = grid.cells(&g.plane()).unwrap();
-                    for (e, how) in [cells::Equalise::No, cells::Equalise::All(10)].iter().enumerate() {
-                        let d = d.equalised(*how).drawn(0);
-                        image::GrayImage::from_raw(d.width as u32, d.height as u32, d.data.clone()).unwrap().save(format!("/tmp/dump-{k}-{name}-{e}.png")).unwrap();
-                    }
-                }
-                let r = grey::Grey::rectified(&g.plane(), s.corners, 0.1, 240).unwrap();
-                image::GrayImage::from_raw(240, 240, r.data).unwrap().save(format!("/tmp/dump-{k}-rect.png")).unwrap();
+    let bits = |d: &Grey, n: usize| -> Vec<bool> { (0..n * n).map(|i| d.data[((i / n + 4) * 3 + 1) * d.width + (i % n + 4) * 3 + 1] == 0).collect() };
+    let mut truth: BTreeMap<String, Vec<bool>> = BTreeMap::new();
+    for round in 0..2 {
+    for f in ["01", "04", "06", "08", "11", "13", "15","17","23","30","33"] {
+        let g = load(&root.join(format!("qr/qrcode-4/{f}.webp")));
+        let text = std::fs::read_to_string(root.join(format!("qr/qrcode-4/{f}.txt"))).unwrap();
+        let found = zxing::read(&g.plane(), zxing::Look::FRAME);
+        for c in found.located.into_iter().chain(found.decoded.iter().map(|d| d.corners)) {
+            let Some(s) = structure::examine(&g.plane(), c) else { println!("{f} none"); continue };
+            if round == 0 { if let Some(d) = found.decoded.first() { let q = qrcode::QrCode::new(text.trim_end()).unwrap(); println!("{f} crate says {} zxing corners {:?} structure {s:?}", q.width(), d.corners); } }
+            for (name, warp) in [("flat", false), ("warp", true)] {
+                let mut grid = cells::Grid::new(&s).unwrap();
+                if warp { grid.warp(&g.blurred().plane(), s.corners.side() / s.modules as f32); }
+                let d = grid.cells(&g.plane()).unwrap().drawn(0);
+                let b = bits(&d, s.modules);
+                let ok = zxing::read(&d.plane(), zxing::Look { pure: true, binarizer: zxingcpp::Binarizer::FixedThreshold, ..zxing::Look::FRAME }).decoded.len();
+                if ok > 0 && name == "flat" { truth.entry(text.clone()).or_insert(b.clone()); }
+                if round == 1 && let Some(t) = truth.get(&text) && t.len() == b.len() {
+                    let wrong: Vec<usize> = (0..b.len()).filter(|&i| b[i] != t[i]).collect();
+                    println!("{f} {name} n {} ok {ok} wrong {} agreement {}", s.modules, wrong.len(), s.agreement);
+                    if warp { for y in 0..s.modules { println!("   {}", (0..s.modules).map(|x| if b[y*s.modules+x] != t[y*s.modules+x] {'X'} else {'.'}).collect::<String>()); } }
+                } else if round == 1 { println!("{f} {name} n {} ok {ok}", s.modules); }
             }
+        }
+    }}
+}
+
+#[test]
+fn debug_render() {
+    let code = qrcode::QrCode::with_version("HELLO-12345", qrcode::Version::Normal(3), qrcode::EcLevel::L).unwrap();
+    let n = code.width();
+    let colors = code.to_colors();
+    for m in [3usize, 4, 5] {
+        let side = (n + 8) * m;
+        let mut data = vec![230u8; side * side];
+        for y in 0..n * m { for x in 0..n * m { if colors[(y / m) * n + x / m] == qrcode::Color::Dark { data[(y + 4 * m) * side + x + 4 * m] = 30; } } }
+        let g = Grey { data, width: side, height: side };
+        let found = zxing::read(&g.plane(), zxing::Look::FRAME);
+        println!("m {m} plain {:?}", found);
+        let (a, b) = (4.0 * m as f32, (4 + n) as f32 * m as f32);
+        let s = structure::examine(&g.plane(), quad::Corners([[a, a], [b, a], [b, b], [a, b]]));
+        println!("{s:?}");
+        let Some(s) = s else { continue };
+        let d = cells::Grid::new(&s).unwrap().cells(&g.plane()).unwrap().drawn(0);
+        for bin in [zxingcpp::Binarizer::FixedThreshold, zxingcpp::Binarizer::LocalAverage, zxingcpp::Binarizer::GlobalHistogram] {
+            println!("pure {:?}", zxing::read(&d.plane(), zxing::Look { pure: true, binarizer: bin, ..zxing::Look::FRAME }));
+            println!("full {:?}", zxing::read(&d.plane(), zxing::Look { pure: false, binarizer: bin, ..zxing::Look::FRAME }));
         }
     }
 }

@@ -67,7 +67,8 @@ pub(crate) struct Found {
 pub(crate) fn read(plane: &Plane, look: Look) -> Found {
     let mut found = Found::default();
     let Some(view) = view(plane) else { return found };
-    let formats: &[BarcodeFormat] = if look.small {
+    // The pure reader asks for the family by its name.
+    let formats: &[BarcodeFormat] = if look.small || look.pure {
         &[BarcodeFormat::QRCode]
     } else {
         &[BarcodeFormat::QRCodeModel2, BarcodeFormat::QRCodeModel1]

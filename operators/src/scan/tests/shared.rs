@@ -249,15 +249,21 @@ fn bench_7_trigger_edges_and_codes() {
     let of = |difficulty: &str| codes.iter().filter(|c| c["difficulty"] == difficulty).filter(read).count();
     assert_eq!(of("easy"), 5);
     assert!(of("hard") >= 1);
-    // What a rule of "on after two sightings, off after a second unseen" makes of the trigger's runs: gaps of a
-    // second or more between sightings, from the last sighting before to the first of two in a row after.
-    let mut spans: Vec<_> = reads(&facts).filter(|r| r.text == "TimeGo" && r.sightings > 1).collect();
-    spans.sort_by_key(|r| r.first_seen);
-    let sessions: Vec<(f64, f64)> = spans
-        .windows(2)
-        .map(|w| (seconds(w[0].last_seen), seconds(w[1].first_seen)))
-        .filter(|(start, end)| end - start >= 1.0)
-        .collect();
+    // What the rule "off after a second unseen, on after two sightings, both corrected back" makes of the runs.
+    let mut runs: Vec<_> = reads(&facts).filter(|r| r.text == "TimeGo").collect();
+    runs.sort_by_key(|r| r.first_seen);
+    let (mut sessions, mut off_since, mut last_seen) = (Vec::new(), None, 0.0);
+    for run in runs {
+        let first = seconds(run.first_seen);
+        if off_since.is_none() && first - last_seen >= 1.0 {
+            off_since = Some(last_seen);
+        }
+        if let Some(start) = off_since.filter(|_| run.sightings > 1) {
+            sessions.push((start, first));
+            off_since = None;
+        }
+        last_seen = seconds(run.last_seen);
+    }
     let expected: Vec<(f64, f64)> = truth["sessions"]
         .as_array()
         .unwrap()

@@ -22,8 +22,7 @@ pub(crate) fn read(plane: &Plane) -> Result<Found, String> {
     }
     isolated(|| {
         let mut found = Found::default();
-        let mut image =
-            rqrr::PreparedImage::prepare_from_greyscale(plane.width, plane.height, |x, y| plane.row(y)[x]);
+        let mut image = rqrr::PreparedImage::prepare_from_greyscale(plane.width, plane.height, |x, y| plane.row(y)[x]);
         for grid in image.detect_grids() {
             let corners = Corners(grid.bounds.map(|p| [p.x as f32, p.y as f32]));
             let mut payload = Vec::new();

@@ -9,7 +9,7 @@
 //! passes from frame to frame. The same frame gives the same detections in the same order.
 //!
 //! A model is identified by the SHA-256 of its file, hence one that keeps weights in other files is refused. Its
-//! family is inferred from the shapes of a first run on an empty picture, see [`head::infer`].
+//! family is inferred from the shapes of a first run on an empty picture, see `head::infer`.
 
 mod classes;
 mod error;

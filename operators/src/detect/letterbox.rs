@@ -84,7 +84,7 @@ impl Geometry {
     }
 
     /// A box `[x0, y0, x1, y1]` of the input in source pixels, not clipped.
-    pub fn to_source(&self, b: [f32; 4]) -> [f32; 4] {
+    pub fn in_source(&self, b: [f32; 4]) -> [f32; 4] {
         let x = |v: f32| ((f64::from(v) - self.content.x0 as f64) / self.scale.0 + self.region.x0 as f64) as f32;
         let y = |v: f32| ((f64::from(v) - self.content.y0 as f64) / self.scale.1 + self.region.y0 as f64) as f32;
         [x(b[0]), y(b[1]), x(b[2]), y(b[3])]

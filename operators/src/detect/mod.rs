@@ -215,7 +215,7 @@ fn finish(classes: &Classes, repeats: bool, geometry: &Geometry, candidates: &mu
         if floor.is_none_or(|floor| c.score < floor) {
             return false;
         }
-        let b = geometry.to_source(c.bounds);
+        let b = geometry.in_source(c.bounds);
         let (x, y) = (|v: f32| v.clamp(x0 as f32, x1 as f32), |v: f32| v.clamp(y0 as f32, y1 as f32));
         c.bounds = [x(b[0]), y(b[1]), x(b[2]), y(b[3])];
         let inside = c.bounds[0] < c.bounds[2] && c.bounds[1] < c.bounds[3];

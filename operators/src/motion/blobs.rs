@@ -26,6 +26,9 @@ const LEAST_SHARE: f32 = 0.0006;
 const LEAST_HEIGHT: f32 = 0.04;
 /// A shadow leaves at least this share of the background's light.
 const DARKEST_SHADOW: f32 = 0.5;
+/// Mean difference from the background, in grey levels, from which a figure is certain to be more than
+/// the flicker of a compressed picture.
+const CLEAR_CONTRAST: f32 = 25.0;
 /// Time after which a figure is known well enough to be told apart from another, s.
 const KNOWN_AFTER: f32 = 1.0;
 /// Share of its expected samples below which a figure inside a group is no longer seen.
@@ -46,6 +49,8 @@ struct Figure {
     size: [f32; 2],
     /// How long it has been known, s.
     age: f32,
+    /// Mean difference from the background when last seen alone, grey levels.
+    contrast: f32,
 }
 
 /// The detector for one camera.
@@ -92,7 +97,8 @@ impl Blobs {
             .map(|f| {
                 let [x0, y0, x1, y1] = f.bounds.map(|v| v * factor);
                 let fill = f.area / (f.size[0] * f.size[1]).max(1.0);
-                Detection { class: self.class, score: (0.35 + fill).clamp(0.0, 1.0), x0, y0, x1, y1 }
+                let score = (0.35 + fill).min(1.0) * (f.contrast / CLEAR_CONTRAST).min(1.0);
+                Detection { class: self.class, score, x0, y0, x1, y1 }
             })
             .collect()
     }
@@ -168,17 +174,19 @@ impl Blobs {
 
     fn alone(&self, component: &Component, bounds: [f32; 4], before: Option<&Figure>, dt: f32) -> Figure {
         let size = [bounds[2] - bounds[0], bounds[3] - bounds[1]];
-        let fresh = Figure { bounds, velocity: [0.0; 2], area: component.len() as f32, size, age: 0.0 };
+        let difference = |i: &u32| (f32::from(self.small.data[*i as usize]) - self.background.expected(*i as usize)).abs();
+        let area = component.len() as f32;
+        let contrast = component.iter().map(difference).sum::<f32>() / area;
         match before {
             Some(b) => {
                 // The size of a walking figure swings with its steps: remember a mean of the last second or so.
                 let rate = (dt / 0.7).min(1.0);
                 let mix = |old: f32, new: f32| old + rate * (new - old);
-                let area = mix(b.area, component.len() as f32);
+                let area = mix(b.area, area);
                 let size = [mix(b.size[0], size[0]), mix(b.size[1], size[1])];
-                Figure { area, size, ..moved(b, bounds, dt) }
+                Figure { area, size, contrast, ..moved(b, bounds, dt) }
             }
-            None => fresh,
+            None => Figure { bounds, velocity: [0.0; 2], area, size, age: 0.0, contrast },
         }
     }
 

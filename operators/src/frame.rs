@@ -4,6 +4,8 @@
 //! is shared by reference counting within its worker and is deliberately not `Serialize`: an exchange of
 //! frames between workers does not compile.
 
+use ffmpeg_next::color::Range;
+use ffmpeg_next::format::Pixel;
 use gemba_schemas::id::{Generation, Name};
 use gemba_schemas::time::{EventTime, Micros};
 use std::rc::Rc;
@@ -56,6 +58,34 @@ impl Rect {
         let low = |f: f64, n: usize| ((f * n as f64).floor().max(0.0) as usize).min(n);
         let high = |f: f64, n: usize| ((f * n as f64).ceil().max(0.0) as usize).min(n);
         Self { x0: low(rect[0], width), y0: low(rect[1], height), x1: high(rect[2], width), y1: high(rect[3], height) }
+    }
+}
+
+/// Borrowed chroma samples, in the same way for planar and interleaved layouts.
+#[derive(Clone, Copy, Debug)]
+pub struct Chroma<'a> {
+    /// Blue difference: the sample of column `x` in row `y` lies at `y * stride + x * step`.
+    pub u: &'a [u8],
+    /// Red difference, likewise.
+    pub v: &'a [u8],
+    /// Bytes from one row of `u` to the next.
+    pub u_stride: usize,
+    /// Bytes from one row of `v` to the next.
+    pub v_stride: usize,
+    /// Bytes from one sample to the next: 1 planar, 2 interleaved (NV12).
+    pub step: usize,
+    /// Columns of luma that share a sample, as a shift: 1 for 4:2:0 and 4:2:2, 0 for 4:4:4.
+    pub shift_x: u32,
+    /// Rows of luma that share a sample, as a shift: 1 for 4:2:0, 0 for 4:2:2 and 4:4:4.
+    pub shift_y: u32,
+}
+
+impl Chroma<'_> {
+    /// Blue and red difference at the luma position (`x`, `y`), which must lie in the picture.
+    #[inline]
+    pub fn at(&self, x: usize, y: usize) -> (u8, u8) {
+        let (x, y) = (self.step * (x >> self.shift_x), y >> self.shift_y);
+        (self.u[y * self.u_stride + x], self.v[y * self.v_stride + x])
     }
 }
 
@@ -149,6 +179,40 @@ impl Frame {
             Picture::Rendered { y, width, height, .. } => {
                 Plane { data: y, stride: *width, width: *width, height: *height }
             }
+        }
+    }
+
+    /// The chroma samples, borrowed; `None` for a grey picture.
+    pub fn chroma(&self) -> Option<Chroma<'_>> {
+        let video = match &*self.picture {
+            Picture::Decoded(video) => video,
+            Picture::Rendered { u, v, width, .. } => {
+                let stride = width / 2;
+                return Some(Chroma { u, v, u_stride: stride, v_stride: stride, step: 1, shift_x: 1, shift_y: 1 });
+            }
+        };
+        let (shift_x, shift_y) = match video.format() {
+            Pixel::YUV420P | Pixel::YUVJ420P | Pixel::NV12 => (1, 1),
+            Pixel::YUV422P | Pixel::YUVJ422P => (1, 0),
+            Pixel::YUV444P | Pixel::YUVJ444P => (0, 0),
+            _ => return None,
+        };
+        let (u, v, step) = match video.format() {
+            Pixel::NV12 => (video.data(1), video.data(1).get(1..)?, 2),
+            _ => (video.data(1), video.data(2), 1),
+        };
+        let v_plane = if step == 2 { 1 } else { 2 };
+        Some(Chroma { u, v, u_stride: video.stride(1), v_stride: video.stride(v_plane), step, shift_x, shift_y })
+    }
+
+    /// Whether luma spans 0–255 (JPEG range) rather than 16–235.
+    pub fn full_range(&self) -> bool {
+        match &*self.picture {
+            Picture::Decoded(video) => {
+                matches!(video.format(), Pixel::YUVJ420P | Pixel::YUVJ422P | Pixel::YUVJ444P)
+                    || video.color_range() == Range::JPEG
+            }
+            Picture::Rendered { .. } => false,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! source → decode → sample ┬→ scan                 vision: stateful stages, one camera's state each,
-//! (packets)  (frames)      ├→ motion               driven by `stage`; output: facts
+//! (packets)  (frames)      ├→ motion               turned into operators by `drive`
 //!                          └→ detect → track
 //! correlate                                        differential: (facts, rules, now) → view rows
 //! encode                                           frames back into a video (demo, overlay)
@@ -13,6 +13,7 @@
 pub mod correlate;
 pub mod decode;
 pub mod detect;
+pub mod drive;
 pub mod encode;
 pub mod frame;
 pub mod motion;

@@ -97,6 +97,11 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
+/// A short digest of a text that describes settings: 16 hex digits.
+pub fn text_digest(text: &str) -> Name {
+    Name::new(&format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes())))
+}
+
 /// One connection of one camera, or one run of contiguous footage: the event time (µs UTC) of its first
 /// frame. Tracks are numbered within a generation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -27,12 +27,17 @@ impl EventTime {
 
     /// The start of the bucket of length `bucket` (counted from the epoch) that holds this instant.
     pub fn floor(self, bucket: Micros) -> Self {
-        Self(self.0.div_euclid(bucket.0) * bucket.0)
+        Self(self.0.div_euclid(bucket.0).saturating_mul(bucket.0))
     }
 
     /// Whole seconds since the epoch, rounded down.
     pub fn seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
+    }
+
+    /// From RFC 3339 text with a zone, for example `2026-01-15T08:00:00+05:30`.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_microsecond()))
     }
 
     /// RFC 3339 in UTC with microseconds, for logs and messages.

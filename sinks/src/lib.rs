@@ -1,1 +1,35 @@
-//! sinks.
+//! The places of Gemba: **where** facts and views are kept.
+//!
+//! ```text
+//! facts ─→ journal ───────────────→ lake/facts      the truth: the last hours, then for ever
+//! view changes ─→ store (DuckDB) ─→ lake/views      derived: rebuilt from the truth, with the same digest
+//!                     └─→ reader (endpoint)          lake/catalog.duckdb ─→ analysts
+//! ```
+//!
+//! Truth flows one way, left to right. A process holds its directory by [`DirLock`]; opens the [`Journal`],
+//! the [`Store`] and the [`Lake`]; appends and commits; now and then publishes what is new to the lake and
+//! releases the journal through the sequence number that the lake then holds.
+//!
+//! `files` holds what all of them need of a file system (durable replacement, quarantine), `duck` what they
+//! need of DuckDB. Nothing outside this crate speaks either.
+
+#![deny(missing_docs)]
+
+mod data_dir;
+mod digest;
+mod duck;
+mod error;
+mod files;
+pub mod journal;
+pub mod lake;
+#[cfg(test)]
+mod samples;
+pub mod store;
+
+pub use data_dir::{DataDir, DataPaths, DirLock};
+pub use digest::ViewDigest;
+pub use error::SinkError;
+pub use files::Damage;
+pub use journal::{Entry, Journal};
+pub use lake::{DiffOptions, Lake, Publish, ViewDiff, diff, diff_with, query};
+pub use store::{Epoch, EpochRow, PROBE_DAMAGED, Page, RowQuery, Store, StoreReader, probe};

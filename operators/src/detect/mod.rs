@@ -22,6 +22,7 @@ mod runtime;
 #[cfg(test)]
 mod tests;
 
+pub mod stage;
 pub use classes::COCO;
 pub use error::DetectError;
 

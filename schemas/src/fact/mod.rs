@@ -54,6 +54,10 @@ macro_rules! facts {
             /// Every kind, in order of declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
+            /// The name of the kind's table.
+            pub fn table_name(self) -> &'static str {
+                match self { $(Self::$variant => <$variant as crate::row::Row>::NAME,)+ }
+            }
             /// The declaration of the kind's table.
             pub fn table(self) -> crate::registry::Table {
                 match self { $(Self::$variant => crate::registry::Table::of::<$variant>(),)+ }
@@ -62,7 +66,7 @@ macro_rules! facts {
             pub fn encode<'a>(self, facts: impl Iterator<Item = &'a Fact> + Clone) -> arrow::array::RecordBatch {
                 match self { $(Self::$variant => <$variant as crate::row::Row>::encode(facts.filter_map(|f| match f {
                     Fact::$variant(f) => Some(f),
-                    #[allow(unreachable_patterns)]
+                    #[allow(unreachable_patterns, reason = "with one kind alone")]
                     _ => None,
                 })),)+ }
             }

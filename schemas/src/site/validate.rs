@@ -1,49 +1,121 @@
-//! Loading and validation, with errors that say where.
+//! The meaning of a site file whose structure is right: the site as a whole, its models, the endpoint.
+//! Cameras are checked in [`validate_camera`](super::validate_camera).
 
-use super::Site;
-use std::path::{Path, PathBuf};
+use super::document::{Problems, Spot};
+use super::error::hint;
+use super::{ClassNames, MOTION_MODEL, Site, validate_camera};
+use std::net::SocketAddr;
 
-/// What is wrong with a site file.
-#[derive(Debug, thiserror::Error)]
-pub enum SiteError {
-    /// The file could not be read.
-    #[error("{}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's words.
-        source: std::io::Error,
-    },
-    /// The file's text is wrong at a place.
-    #[error("{}:{line}:{column}: {message}", path.display())]
-    At {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// Column, from 1.
-        column: usize,
-        /// Key, what was expected, the nearest valid name.
-        message: String,
-    },
+/// Adds everything that is wrong with `site` to `problems`; `root` tells where it is written.
+pub(super) fn site(site: &Site, root: &Spot<'_>, problems: &mut Problems<'_>) {
+    place(site, &root.key("site"), problems);
+    listen(&site.endpoint.listen, &root.key("endpoint").key("listen"), problems);
+    if site.data.dir.as_os_str().is_empty() {
+        problems.add(&root.key("data").key("dir"), "is empty; write a folder, such as \"gemba-data\"");
+    }
+    models(site, &root.key("model"), problems);
+    let cameras = root.key("camera");
+    if site.cameras.is_empty() {
+        problems.add(&cameras, "the site has no camera; write at least one [[camera]]");
+    }
+    unique(&site.cameras, |c| &c.name, &cameras, &[], problems);
+    for (i, camera) in site.cameras.iter().enumerate() {
+        validate_camera::camera(site, camera, &cameras.item(i), problems);
+    }
 }
 
-impl Site {
-    /// Reads and validates a site file.
-    pub fn load(path: &Path) -> Result<Self, SiteError> {
-        let text = std::fs::read_to_string(path).map_err(|source| SiteError::Read { path: path.into(), source })?;
-        Self::parse(&text, path)
+fn place(site: &Site, spot: &Spot<'_>, problems: &mut Problems<'_>) {
+    name(&site.site.name, &spot.key("name"), problems);
+    let zone = &site.site.time_zone;
+    if jiff::tz::TimeZone::get(zone).is_err() {
+        let known: Vec<_> = jiff::tz::db().available().map(|n| n.as_str().to_owned()).collect();
+        problems.add(
+            &spot.key("time_zone"),
+            format!(
+                "unknown time zone `{zone}`{}",
+                also(hint(zone, known.iter().map(String::as_str)), "write an IANA name, such as \"Asia/Kolkata\"")
+            ),
+        );
     }
+}
 
-    /// Parses and validates the text of a site file; `path` is for messages and as the base of relative paths.
-    pub fn parse(text: &str, path: &Path) -> Result<Self, SiteError> {
-        let mut site: Self = toml::from_str(text).map_err(|e| SiteError::At {
-            path: path.into(),
-            line: 1,
-            column: 1,
-            message: e.message().into(),
-        })?;
-        site.base = path.parent().unwrap_or(Path::new("")).into();
-        Ok(site)
+fn also(hint: String, otherwise: &str) -> String {
+    if hint.is_empty() { format!("; {otherwise}") } else { hint }
+}
+
+fn listen(text: &str, spot: &Spot<'_>, problems: &mut Problems<'_>) {
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => {}
+        Ok(address) => problems.add(
+            spot,
+            format!(
+                "only loopback addresses are accepted, found `{address}`; write \"127.0.0.1:{}\" and put a proxy that \
+                 asks for a password in front of it",
+                address.port()
+            ),
+        ),
+        Err(_) => {
+            problems.add(spot, format!("expected an address and a port, such as \"127.0.0.1:8686\", found `{text}`"))
+        }
+    }
+}
+
+fn models(site: &Site, spot: &Spot<'_>, problems: &mut Problems<'_>) {
+    unique(&site.models, |m| &m.name, spot, &[MOTION_MODEL], problems);
+    for (i, model) in site.models.iter().enumerate() {
+        let spot = spot.item(i);
+        if model.path.as_os_str().is_empty() {
+            problems.add(&spot.key("path"), "is empty; write the path of an .onnx file");
+        }
+        if let Some(digest) = &model.sha256
+            && !(digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit()))
+        {
+            let found = digest.chars().count();
+            problems.add(
+                &spot.key("sha256"),
+                format!("expected 64 hex digits, as `sha256sum` prints them, found {found} characters"),
+            );
+        }
+        if let Some(ClassNames::List(names)) = &model.classes {
+            let classes = spot.key("classes");
+            if names.is_empty() {
+                problems
+                    .add(&classes, "is empty; leave it out, or name every class in the order of the model's outputs");
+            }
+            for (j, class) in names.iter().enumerate() {
+                name(class, &classes.item(j), problems);
+            }
+        }
+    }
+}
+
+/// A name that people will read and type again.
+pub(super) fn name(name: &str, spot: &Spot<'_>, problems: &mut Problems<'_>) {
+    if name.trim().is_empty() {
+        problems.add(spot, "is empty; write a name");
+    } else if name.trim() != name || name.chars().any(char::is_control) {
+        problems.add(spot, format!("`{}` has spaces at its ends or control characters", name.escape_debug()));
+    } else if name.chars().count() > 100 {
+        problems.add(spot, "is longer than 100 characters");
+    }
+}
+
+/// Each element's name is sound, not reserved, and no other's.
+pub(super) fn unique<T>(
+    items: &[T],
+    name_of: fn(&T) -> &String,
+    list: &Spot<'_>,
+    reserved: &[&str],
+    problems: &mut Problems<'_>,
+) {
+    for (i, item) in items.iter().enumerate() {
+        let (text, spot) = (name_of(item), list.item(i).key("name"));
+        name(text, &spot, problems);
+        if reserved.contains(&text.as_str()) {
+            problems.add(&spot, format!("`{text}` is taken: it is built in; choose another name"));
+        }
+        if items[..i].iter().any(|other| name_of(other) == text) {
+            problems.add(&spot, format!("`{text}` is used twice; names must be unique"));
+        }
     }
 }

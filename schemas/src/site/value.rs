@@ -1,7 +1,10 @@
 //! Values of the site file with their own syntax: lengths of time, times of day, fractions.
 
+use super::ClassNames;
 use crate::time::Micros;
+use serde::de::{Error, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
+use std::fmt;
 
 /// A length of time written with its unit: `500ms`, `2s`, `1.5m`, `8h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,9 +14,8 @@ pub struct Length(pub Micros);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockTime(pub Micros);
 
-/// A number in 0–1.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(transparent)]
+/// A number from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fraction(pub f64);
 
 macro_rules! lengths {
@@ -61,20 +63,73 @@ impl ClockTime {
     }
 }
 
-impl<'de> Deserialize<'de> for Length {
+/// A value that is written as text and says itself what it expects.
+macro_rules! from_text {
+    ($type:ty, $expected:literal) => {
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                struct Visit;
+                impl Visitor<'_> for Visit {
+                    type Value = $type;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($expected)
+                    }
+                    fn visit_str<E: Error>(self, text: &str) -> Result<$type, E> {
+                        <$type>::parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+                    }
+                }
+                d.deserialize_str(Visit)
+            }
+        }
+    };
+}
+
+from_text!(Length, "a length of time with its unit, such as \"500ms\", \"2s\", \"1.5m\" or \"8h\"");
+from_text!(ClockTime, "a time of day, such as \"03:00\"");
+
+impl<'de> Deserialize<'de> for Fraction {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(d)?;
-        Self::parse(&text).ok_or_else(|| {
-            serde::de::Error::custom(format!("`{text}` is no length of time; write a number with a unit, such as \"500ms\", \"2s\", \"1.5m\" or \"8h\""))
-        })
+        struct Visit;
+        impl Visitor<'_> for Visit {
+            type Value = Fraction;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number from 0 to 1")
+            }
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Fraction, E> {
+                // NaN is in no range.
+                let inside = (0.0..=1.0).contains(&value);
+                inside.then_some(Fraction(value)).ok_or_else(|| E::invalid_value(Unexpected::Float(value), &self))
+            }
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Fraction, E> {
+                let inside = (0..=1).contains(&value);
+                inside
+                    .then_some(Fraction(value as f64))
+                    .ok_or_else(|| E::invalid_value(Unexpected::Signed(value), &self))
+            }
+        }
+        d.deserialize_f64(Visit)
     }
 }
 
-impl<'de> Deserialize<'de> for ClockTime {
+impl<'de> Deserialize<'de> for ClassNames {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(d)?;
-        Self::parse(&text).ok_or_else(|| {
-            serde::de::Error::custom(format!("`{text}` is no time of day; write \"HH:MM\", such as \"03:00\""))
-        })
+        struct Visit;
+        impl<'de> Visitor<'de> for Visit {
+            type Value = ClassNames;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of class names, or the path of a file with one a line")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<ClassNames, E> {
+                Ok(ClassNames::File(text.into()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<ClassNames, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = items.next_element()? {
+                    names.push(name);
+                }
+                Ok(ClassNames::List(names))
+            }
+        }
+        d.deserialize_any(Visit)
     }
 }

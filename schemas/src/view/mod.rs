@@ -40,19 +40,23 @@ macro_rules! views {
             /// Every view, in order of declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
+            /// The name of the view's table.
+            pub fn table_name(self) -> &'static str {
+                match self { $(Self::$variant => <$variant as crate::row::Row>::NAME,)+ }
+            }
             /// The declaration of the view's table.
             pub fn table(self) -> crate::registry::Table {
                 match self { $(Self::$variant => crate::registry::Table::of::<$variant>(),)+ }
             }
             /// The view of this name.
             pub fn by_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|k| k.table().name == name)
+                Self::ALL.iter().copied().find(|k| k.table_name() == name)
             }
             /// The rows of this view among `rows`, as one Arrow batch in order.
             pub fn encode<'a>(self, rows: impl Iterator<Item = &'a ViewRow> + Clone) -> arrow::array::RecordBatch {
                 match self { $(Self::$variant => <$variant as crate::row::Row>::encode(rows.filter_map(|r| match r {
                     ViewRow::$variant(r) => Some(r),
-                    #[allow(unreachable_patterns)]
+                    #[allow(unreachable_patterns, reason = "with one kind alone")]
                     _ => None,
                 })),)+ }
             }

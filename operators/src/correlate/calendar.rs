@@ -1,0 +1,104 @@
+//! The site's clock: hours and reset days, in its IANA time zone, across daylight saving time.
+//!
+//! Everything is counted in whole UTC minutes, so hours and days are sets of minutes:
+//! * the *hour* of a minute is its start less what the site's clock shows beyond the whole hour. Where the clock
+//!   is put back the hour that is shown twice is two hours; where it is put forward one is missing.
+//! * the *reset day* of a minute is the latest daily reset at or before the minute's start. A reset is the
+//!   instant at which the clock shows `day_reset`: the earlier one where it does so twice, that much later
+//!   where it is skipped; rounded up to a minute.
+
+use gemba_schemas::id::Name;
+use gemba_schemas::rule::ClockRule;
+use gemba_schemas::time::{EventTime, Micros};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+
+/// A resolved clock, with the last resolved zone kept: resolving takes a lock.
+#[derive(Default)]
+pub struct Calendar {
+    zone: Option<(Name, TimeZone)>,
+}
+
+impl Calendar {
+    /// The zone of that name; UTC if there is none (the site file was checked).
+    fn zone(&mut self, name: Name) -> &TimeZone {
+        if self.zone.as_ref().is_none_or(|(seen, _)| *seen != name) {
+            self.zone = None;
+        }
+        &self.zone.get_or_insert_with(|| (name, TimeZone::get(name.as_str()).unwrap_or(TimeZone::UTC))).1
+    }
+
+    /// The hour of the minute that holds `ts`.
+    pub fn hour(&mut self, clock: &ClockRule, ts: EventTime) -> EventTime {
+        let minute = ts.floor(Micros::MINUTE);
+        let offset = Timestamp::from_microsecond(minute.0)
+            .map_or(0, |t| i64::from(self.zone(clock.time_zone).to_offset(t).seconds()) * 1_000_000);
+        let shown = minute.0.saturating_add(offset).rem_euclid(Micros::HOUR.0);
+        EventTime(minute.0.saturating_sub(shown))
+    }
+
+    /// The reset day of the minute that holds `ts`, as the instant of its reset.
+    pub fn reset_day(&mut self, clock: &ClockRule, ts: EventTime) -> EventTime {
+        let minute = ts.floor(Micros::MINUTE);
+        let Ok(t) = Timestamp::from_microsecond(minute.0) else { return EventTime::MIN };
+        let zone = self.zone(clock.time_zone);
+        let today = zone.to_datetime(t).date();
+        let days = [today.tomorrow(), Ok(today), today.yesterday()];
+        let resets = days.into_iter().flatten().filter_map(|day| reset(zone, day, clock.day_reset));
+        resets.filter(|r| *r <= minute).max().unwrap_or(EventTime::MIN)
+    }
+}
+
+fn reset(zone: &TimeZone, day: Date, at: Micros) -> Option<EventTime> {
+    let shown = day.at(0, 0, 0, 0).checked_add(at.0.microseconds()).ok()?;
+    let instant = EventTime(zone.to_ambiguous_timestamp(shown).compatible().ok()?.as_microsecond());
+    let floor = instant.floor(Micros::MINUTE);
+    Some(if floor == instant { floor } else { floor + Micros::MINUTE })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> EventTime {
+        EventTime(text.parse::<Timestamp>().unwrap().as_microsecond())
+    }
+
+    fn clock(zone: &str, hours: i64) -> ClockRule {
+        ClockRule { time_zone: zone.into(), day_reset: Micros(hours * Micros::HOUR.0) }
+    }
+
+    #[test]
+    fn hours_follow_the_clock_of_the_site() {
+        let (mut calendar, india) = (Calendar::default(), clock("Asia/Kolkata", 3));
+        assert_eq!(calendar.hour(&india, at("2026-03-01T10:29:59Z")), at("2026-03-01T09:30:00Z"));
+        assert_eq!(calendar.hour(&india, at("2026-03-01T10:30:00Z")), at("2026-03-01T10:30:00Z"));
+        let berlin = clock("Europe/Berlin", 3);
+        // 02:00–03:00 is shown twice on 2026-10-25: two hours.
+        assert_eq!(calendar.hour(&berlin, at("2026-10-25T00:30:00Z")), at("2026-10-25T00:00:00Z"));
+        assert_eq!(calendar.hour(&berlin, at("2026-10-25T01:30:00Z")), at("2026-10-25T01:00:00Z"));
+    }
+
+    #[test]
+    fn reset_days_follow_daylight_saving() {
+        let (mut calendar, berlin) = (Calendar::default(), clock("Europe/Berlin", 3));
+        assert_eq!(calendar.reset_day(&berlin, at("2026-07-02T00:59:59Z")), at("2026-07-01T01:00:00Z"));
+        assert_eq!(calendar.reset_day(&berlin, at("2026-07-02T01:00:00Z")), at("2026-07-02T01:00:00Z"));
+        assert_eq!(calendar.reset_day(&berlin, at("2026-12-02T02:00:00Z")), at("2026-12-02T02:00:00Z"));
+        // 02:30 is skipped on 2026-03-29 (put forward at 01:00Z): half an hour later.
+        let skipped = ClockRule { time_zone: "Europe/Berlin".into(), day_reset: Micros::from_secs(9000) };
+        assert_eq!(calendar.reset_day(&skipped, at("2026-03-29T12:00:00Z")), at("2026-03-29T01:30:00Z"));
+        // 02:30 is shown twice on 2026-10-25: the earlier.
+        assert_eq!(calendar.reset_day(&skipped, at("2026-10-25T12:00:00Z")), at("2026-10-25T00:30:00Z"));
+    }
+
+    #[test]
+    fn instants_beyond_the_calendar_do_not_panic() {
+        let mut calendar = Calendar::default();
+        for ts in [EventTime(i64::MIN / 2), EventTime(i64::MAX / 2)] {
+            calendar.hour(&clock("Europe/Berlin", 3), ts);
+            calendar.reset_day(&clock("Europe/Berlin", 3), ts);
+        }
+    }
+}

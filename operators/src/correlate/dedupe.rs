@@ -1,0 +1,225 @@
+//! Splitting facts by kind, and making each kind a set.
+//!
+//! In: facts as they were journaled, in any multiplicity. Out: one collection per kind in which every
+//! present fact occurs exactly once. A fact is present while its multiplicity is above zero. Two bodies under
+//! one id (which a camera never reports, but a rewritten retraction may pass through) count as one fact: the
+//! least body that is present.
+//!
+//! State: one body and one count per id, and a list of bodies for the few ids that have several. The answer
+//! after a tick depends on the sums of the tick's updates only, never on their order.
+
+use super::polyline::{Point, TrackKey};
+use super::tick::{Change, at_close};
+use differential_dataflow::{AsCollection, ExchangeData, VecCollection};
+use gemba_schemas::fact::{CodeMiss, CodeRead, Coverage, Fact, Fault, MotionSpan, TrackEnd};
+use gemba_schemas::id::FactId;
+use gemba_schemas::time::Tick;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+
+/// The facts, one collection per kind.
+pub struct Kinds<'scope> {
+    /// Track points, already reduced to what correlate needs.
+    pub points: VecCollection<'scope, Tick, (TrackKey, Point), isize>,
+    /// Ends of tracks.
+    pub ends: VecCollection<'scope, Tick, TrackEnd, isize>,
+    /// Codes read.
+    pub reads: VecCollection<'scope, Tick, CodeRead, isize>,
+    /// Codes located only.
+    pub misses: VecCollection<'scope, Tick, CodeMiss, isize>,
+    /// Motion.
+    pub motion: VecCollection<'scope, Tick, MotionSpan, isize>,
+    /// Coverage.
+    pub coverage: VecCollection<'scope, Tick, Coverage, isize>,
+    /// Faults.
+    pub faults: VecCollection<'scope, Tick, Fault, isize>,
+}
+
+impl<'scope> Kinds<'scope> {
+    /// Splits the facts where they arrive, before anything is exchanged: points shrink to a quarter.
+    pub fn split(facts: VecCollection<'scope, Tick, Fact, isize>) -> Self {
+        let mut builder = OperatorBuilder::new("Split facts by kind".into(), facts.scope());
+        let mut input = builder.new_input(facts.inner, Pipeline);
+        macro_rules! outputs {
+            ($($out:ident, $stream:ident;)+) => { $(
+                let ($out, $stream) = builder.new_output::<Vec<_>>();
+                let mut $out = OutputBuilder::from($out);
+            )+ };
+        }
+        outputs! {
+            points_out, points; ends_out, ends; reads_out, reads; misses_out, misses;
+            motion_out, motion; coverage_out, coverage; faults_out, faults;
+        }
+        builder.build(move |_capabilities| {
+            move |_frontiers| {
+                let (mut points, mut ends, mut reads) =
+                    (points_out.activate(), ends_out.activate(), reads_out.activate());
+                let (mut misses, mut motion) = (misses_out.activate(), motion_out.activate());
+                let (mut coverage, mut faults) = (coverage_out.activate(), faults_out.activate());
+                input.for_each(|time, data| {
+                    let (mut points, mut ends, mut reads) =
+                        (points.session(&time), ends.session(&time), reads.session(&time));
+                    let (mut misses, mut motion) = (misses.session(&time), motion.session(&time));
+                    let (mut coverage, mut faults) = (coverage.session(&time), faults.session(&time));
+                    for (fact, tick, diff) in data.drain(..) {
+                        match fact {
+                            Fact::TrackPoint(p) => points.give(((TrackKey::of(&p), Point::of(&p)), tick, diff)),
+                            Fact::TrackEnd(f) => ends.give((f, tick, diff)),
+                            Fact::CodeRead(f) => reads.give((f, tick, diff)),
+                            Fact::CodeMiss(f) => misses.give((f, tick, diff)),
+                            Fact::MotionSpan(f) => motion.give((f, tick, diff)),
+                            Fact::Coverage(f) => coverage.give((f, tick, diff)),
+                            Fact::Fault(f) => faults.give((f, tick, diff)),
+                        }
+                    }
+                });
+            }
+        });
+        Self {
+            points: points.as_collection(),
+            ends: ends.as_collection(),
+            reads: reads.as_collection(),
+            misses: misses.as_collection(),
+            motion: motion.as_collection(),
+            coverage: coverage.as_collection(),
+            faults: faults.as_collection(),
+        }
+    }
+
+    /// Makes each kind a set.
+    pub fn dedupe(self) -> Self {
+        Self {
+            points: dedupe(self.points, "Dedupe track_point"),
+            ends: dedupe(self.ends, "Dedupe track_end"),
+            reads: dedupe(self.reads, "Dedupe code_read"),
+            misses: dedupe(self.misses, "Dedupe code_miss"),
+            motion: dedupe(self.motion, "Dedupe motion_span"),
+            coverage: dedupe(self.coverage, "Dedupe coverage"),
+            faults: dedupe(self.faults, "Dedupe fault"),
+        }
+    }
+}
+
+/// What carries a fact's identity.
+pub trait Identified {
+    /// The identity.
+    fn id(&self) -> FactId;
+}
+
+macro_rules! identified {
+    ($($type:ty),+) => { $(impl Identified for $type { fn id(&self) -> FactId { self.id } })+ };
+}
+
+identified!(TrackEnd, CodeRead, CodeMiss, MotionSpan, Coverage, Fault);
+
+impl Identified for (TrackKey, Point) {
+    fn id(&self) -> FactId {
+        self.1.id
+    }
+}
+
+fn dedupe<'scope, B: Identified + ExchangeData>(
+    facts: VecCollection<'scope, Tick, B, isize>,
+    name: &str,
+) -> VecCollection<'scope, Tick, B, isize> {
+    let mut set = FactSet::default();
+    at_close(
+        facts,
+        name,
+        |fact: &B| fact.id().0,
+        move |rows, out| {
+            for (fact, diff) in rows {
+                set.update(fact, diff, out);
+            }
+        },
+    )
+}
+
+/// Fact ids are hashes already.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+    fn write_u64(&mut self, id: u64) {
+        self.0 = id;
+    }
+}
+
+/// The facts of one kind that are present, or whose count is not zero.
+struct FactSet<B> {
+    single: HashMap<FactId, (B, isize), BuildHasherDefault<IdHasher>>,
+    several: BTreeMap<FactId, BTreeMap<B, isize>>,
+}
+
+impl<B> Default for FactSet<B> {
+    fn default() -> Self {
+        Self { single: HashMap::default(), several: BTreeMap::new() }
+    }
+}
+
+impl<B: Identified + Clone + Ord> FactSet<B> {
+    /// Adds `diff` occurrences of `fact`; pushes what that changes in the set.
+    fn update(&mut self, fact: B, diff: isize, out: &mut Vec<Change<B>>) {
+        let id = fact.id();
+        if !self.several.is_empty() && self.several.contains_key(&id) {
+            return self.update_several(id, fact, diff, out);
+        }
+        match self.single.entry(id) {
+            Entry::Vacant(slot) => {
+                if diff > 0 {
+                    out.push((fact.clone(), 1));
+                }
+                if diff != 0 {
+                    slot.insert((fact, diff));
+                }
+            }
+            Entry::Occupied(mut slot) if slot.get().0 == fact => {
+                let count = &mut slot.get_mut().1;
+                let before = *count > 0;
+                *count += diff;
+                let (after, gone) = (*count > 0, *count == 0);
+                if before != after {
+                    out.push((fact, if after { 1 } else { -1 }));
+                }
+                if gone {
+                    slot.remove();
+                }
+            }
+            Entry::Occupied(slot) => {
+                let (other, count) = slot.remove();
+                self.several.insert(id, BTreeMap::from([(other, count)]));
+                self.update_several(id, fact, diff, out);
+            }
+        }
+    }
+
+    fn update_several(&mut self, id: FactId, fact: B, diff: isize, out: &mut Vec<Change<B>>) {
+        let bodies = self.several.entry(id).or_default();
+        let winner = |bodies: &BTreeMap<B, isize>| bodies.iter().find(|(_, n)| **n > 0).map(|(b, _)| b.clone());
+        let before = winner(bodies);
+        *bodies.entry(fact).or_insert(0) += diff;
+        bodies.retain(|_, n| *n != 0);
+        let after = winner(bodies);
+        if before != after {
+            out.extend(before.map(|b| (b, -1)));
+            out.extend(after.map(|b| (b, 1)));
+        }
+        if bodies.len() < 2 {
+            for (body, count) in self.several.remove(&id).into_iter().flatten() {
+                self.single.insert(id, (body, count));
+            }
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! `occupancy_minutes` and `occupancy_hours`: how many were inside a line, or in a zone.
+//!
+//! ```text
+//! crossings, visits → steps (+1, −1) ─┐
+//! observed minutes ⋈ scopes ──────────┴→ minute relative to its start → ⋈ scopes, clock → per reset day
+//! net per day → chain of days → what each day starts with ───────────────────────────────→ rows → hours
+//! ```
+//!
+//! The count is a right-continuous step function of time: a step at an instant counts from that instant on.
+//! * Scope *line*: +1 at an entry, −1 at an exit; starts from 0 at each daily reset. What the reset took away is
+//!   the `residual` of the first observed minute after it (the sum of all days since the previous observed minute's day).
+//! * Scope *zone*: +1 where a visit entered, −1 where it left; a visit that is open has not left. It is not
+//!   reset, so each day starts with what the days before left.
+//!
+//! A minute's summary is relative to its start, so an event changes one minute, and then the chain of its day.
+
+use super::calendar::Calendar;
+use super::coverage::Pieces;
+use super::rules::Rules;
+use differential_dataflow::VecCollection;
+use gemba_schemas::id::Name;
+use gemba_schemas::rule::{ClockRule, Rule, digest};
+use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::view::{LineCrossing, OccupancyHour, OccupancyMinute, ScopeKind, VisitEnd, ZoneVisit};
+use serde::{Deserialize, Serialize};
+
+/// One line's inside or one zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Scope {
+    camera: Name,
+    kind: ScopeKind,
+    name: Name,
+}
+
+/// A scope's clock and digest.
+type Ruled = (ClockRule, Name);
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Part {
+    Observed(Pieces),
+    /// A step of the count, at an offset into the minute.
+    Step(u32, i32),
+}
+
+/// A minute, relative to the count at its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Minute {
+    net: i32,
+    entries: u32,
+    exits: u32,
+    observed: i64,
+    occupied: i64,
+    max: i32,
+    min: i32,
+}
+
+/// What a day starts with, and what was taken away before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum OfDay {
+    /// Before the minutes, in the sort order.
+    Start {
+        carry: i32,
+        residual: i32,
+    },
+    Minute {
+        minute: EventTime,
+        hour: EventTime,
+        relative: Minute,
+        rules: Name,
+    },
+}
+
+fn step(scope: Scope, ts: EventTime, delta: i32) -> ((Scope, EventTime), Part) {
+    let minute = ts.floor(Micros::MINUTE);
+    ((scope, minute), Part::Step((ts - minute).0 as u32, delta))
+}
+
+fn summarise(parts: &[(&Part, isize)]) -> Minute {
+    let mut m = Minute::default();
+    let pieces: &[(u32, u32)] = parts
+        .iter()
+        .find_map(|(p, _)| if let Part::Observed(v) = p { Some(v.as_slice()) } else { None })
+        .unwrap_or(&[]);
+    let mut extremes: Option<(i32, i32)> = None;
+    // The count holds over [from, to): add its observed part.
+    let mut hold = |m: &mut Minute, from: u32, to: u32| {
+        for &(a, b) in pieces {
+            let overlap = i64::from(b.min(to)) - i64::from(a.max(from));
+            if overlap > 0 {
+                m.observed += overlap;
+                m.occupied += overlap * i64::from(m.net);
+                let (max, min) = extremes.unwrap_or((m.net, m.net));
+                extremes = Some((max.max(m.net), min.min(m.net)));
+            }
+        }
+        (m.max, m.min) = extremes.unwrap_or((0, 0));
+    };
+    let mut from = 0;
+    // Parts are sorted: the observed part, then steps by offset.
+    for (part, n) in parts {
+        let Part::Step(offset, delta) = part else { continue };
+        hold(&mut m, from, *offset);
+        from = *offset;
+        m.net += delta * *n as i32;
+        let count = u32::try_from(*n).unwrap_or(0);
+        if *delta > 0 { m.entries += count } else { m.exits += count }
+    }
+    hold(&mut m, from, Micros::MINUTE.0 as u32);
+    m
+}
+
+fn chain(scope: &Scope, parts: &[(&OfDay, isize)], out: &mut Vec<((EventTime, OccupancyMinute), isize)>) {
+    let (mut count, mut residual) = (0, 0);
+    for (part, _) in parts {
+        match part {
+            OfDay::Start { carry, residual: taken } => (count, residual) = (*carry, *taken),
+            OfDay::Minute { minute, hour, relative: m, rules } => {
+                if m.observed > 0 {
+                    let row = OccupancyMinute {
+                        camera: scope.camera,
+                        scope_kind: scope.kind,
+                        scope: scope.name,
+                        minute: *minute,
+                        entries: m.entries,
+                        exits: m.exits,
+                        occupied_us: Micros(m.occupied + i64::from(count) * m.observed),
+                        observed_us: Micros(m.observed),
+                        max: m.max + count,
+                        min: m.min + count,
+                        last: m.net + count,
+                        residual: std::mem::take(&mut residual),
+                        rules: *rules,
+                    };
+                    out.push(((*hour, row), 1));
+                }
+                count += m.net;
+            }
+        }
+    }
+}
+
+/// Both views.
+pub fn occupancy<'scope>(
+    crossings: VecCollection<'scope, Tick, LineCrossing, isize>,
+    visits: VecCollection<'scope, Tick, ZoneVisit, isize>,
+    observed: VecCollection<'scope, Tick, ((Name, EventTime), Pieces), isize>,
+    rules: &Rules<'scope>,
+) -> (VecCollection<'scope, Tick, OccupancyMinute, isize>, VecCollection<'scope, Tick, OccupancyHour, isize>) {
+    let steps = crossings
+        .map(|c| {
+            let scope = Scope { camera: c.camera, kind: ScopeKind::Line, name: c.line };
+            step(scope, c.ts, if c.entry { 1 } else { -1 })
+        })
+        .concat(visits.flat_map(|v| {
+            let scope = Scope { camera: v.camera, kind: ScopeKind::Zone, name: v.zone };
+            let left = (v.end_reason != VisitEnd::Open).then(|| step(scope, v.left, -1));
+            std::iter::once(step(scope, v.entered, 1)).chain(left)
+        }));
+    let scopes = scopes(rules);
+    let by_camera = scopes.clone().map(|(scope, _)| (scope.camera, scope));
+    let minutes = observed
+        .map(|((camera, minute), pieces)| (camera, (minute, pieces)))
+        .arrange_by_key_named("Arrange: observed minutes")
+        .join_core(by_camera.arrange_by_key_named("Arrange: scopes by camera"), |_, (minute, pieces), scope| {
+            [((*scope, *minute), Part::Observed(pieces.clone()))]
+        })
+        .concat(steps)
+        .reduce_named("Occupancy within a minute", |_, parts, out| out.push((summarise(parts), 1)));
+
+    let mut calendar = Calendar::default();
+    let days = minutes
+        .map(|((scope, minute), m)| (scope, (minute, m)))
+        .arrange_by_key_named("Arrange: minutes of a scope")
+        .join_core(scopes.arrange_by_key_named("Arrange: scopes"), move |scope, (minute, m), (clock, rules)| {
+            let hour = calendar.hour(clock, *minute);
+            let day = calendar.reset_day(clock, *minute);
+            [((*scope, day), OfDay::Minute { minute: *minute, hour, relative: *m, rules: *rules })]
+        });
+    let starts = days
+        .clone()
+        .reduce_named("Net of a day", |_, parts, out| {
+            let (mut net, mut seen) = (0, false);
+            for (part, _) in parts {
+                if let OfDay::Minute { relative, .. } = part {
+                    net += relative.net;
+                    seen |= relative.observed > 0;
+                }
+            }
+            out.push(((net, seen), 1));
+        })
+        .map(|((scope, day), (net, seen))| (scope, (day, net, seen)))
+        .reduce_named("Chain of days", |scope, days, out| {
+            let mut before = 0;
+            for ((day, net, seen), _) in days {
+                match scope.kind {
+                    ScopeKind::Zone => {
+                        out.push(((*day, before, 0), 1));
+                        before += net;
+                    }
+                    ScopeKind::Line => {
+                        // An unobserved day has no row to say what was taken away: it is handed on.
+                        let residual = if *seen { std::mem::take(&mut before) } else { 0 };
+                        out.push(((*day, 0, residual), 1));
+                        before += net;
+                    }
+                }
+            }
+        })
+        .map(|(scope, (day, carry, residual))| ((scope, day), OfDay::Start { carry, residual }));
+    let rows = days.concat(starts).reduce_named("Occupancy along a day", |(scope, _), parts, out| {
+        chain(scope, parts, out);
+    });
+    let minutes = rows.clone().map(|(_, (_, row))| row);
+    let hours = rows
+        .map(|((scope, _), (hour, row))| ((scope, hour), row))
+        .reduce_named("Occupancy of an hour", |(scope, hour), minutes, out| {
+            let mut minutes = minutes.iter().map(|(row, _)| *row);
+            let Some(first) = minutes.next() else { return };
+            let mut row = OccupancyHour {
+                camera: scope.camera,
+                scope_kind: scope.kind,
+                scope: scope.name,
+                hour: *hour,
+                entries: first.entries,
+                exits: first.exits,
+                occupied_us: first.occupied_us,
+                observed_us: first.observed_us,
+                max: first.max,
+                min: first.min,
+                residual: first.residual,
+                rules: first.rules,
+            };
+            for m in minutes {
+                row.entries += m.entries;
+                row.exits += m.exits;
+                row.occupied_us = row.occupied_us + m.occupied_us;
+                row.observed_us = row.observed_us + m.observed_us;
+                row.max = row.max.max(m.max);
+                row.min = row.min.min(m.min);
+                row.residual += m.residual;
+            }
+            out.push((row, 1));
+        })
+        .map(|(_, row)| row);
+    (minutes, hours)
+}
+
+/// Every scope, with the clock that divides its time and the digest of both.
+fn scopes<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, (Scope, Ruled), isize> {
+    let lines = rules.lines.clone().map(|(line, _)| {
+        ((), (Scope { camera: line.camera, kind: ScopeKind::Line, name: line.line }, Rule::Line(line)))
+    });
+    let zones = rules.zones.clone().map(|(zone, _)| {
+        ((), (Scope { camera: zone.camera, kind: ScopeKind::Zone, name: zone.zone }, Rule::Zone(zone)))
+    });
+    lines.concat(zones).arrange_by_key_named("Arrange: rules of scopes").join_core(
+        rules.clock.clone().map(|clock| ((), clock)).arrange_by_key_named("Arrange: clock for scopes"),
+        |(), (scope, rule), clock| {
+            let rules = digest([rule, &Rule::Clock(clock.clone())]);
+            [(*scope, (clock.clone(), rules))]
+        },
+    )
+}

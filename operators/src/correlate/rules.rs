@@ -1,0 +1,48 @@
+//! The rules, split by kind, as a set, each with its digest.
+//!
+//! In: rule rows in any multiplicity. Out: one collection per kind. An edit is a retraction and an addition,
+//! so only what joined the edited rule is derived again. If there are several clocks the least by name and
+//! reset counts.
+
+use differential_dataflow::VecCollection;
+use gemba_schemas::id::Name;
+use gemba_schemas::rule::{ClockRule, LineRule, PackingRule, Rule, ZoneRule, digest};
+use gemba_schemas::time::Tick;
+
+/// The rules, one collection per kind; each row with the digest of itself.
+pub struct Rules<'scope> {
+    /// Zones.
+    pub zones: VecCollection<'scope, Tick, (ZoneRule, Name), isize>,
+    /// Lines.
+    pub lines: VecCollection<'scope, Tick, (LineRule, Name), isize>,
+    /// Packing profiles.
+    pub packing: VecCollection<'scope, Tick, (PackingRule, Name), isize>,
+    /// The clock: one row, or none.
+    pub clock: VecCollection<'scope, Tick, ClockRule, isize>,
+}
+
+impl<'scope> Rules<'scope> {
+    /// Splits the rules.
+    pub fn split(rules: VecCollection<'scope, Tick, Rule, isize>) -> Self {
+        let rules = rules.threshold_named("Rules as a set", |_, &n| isize::from(n > 0));
+        let clock = rules
+            .clone()
+            .flat_map(|r| if let Rule::Clock(c) = r { Some(((), c)) } else { None })
+            .reduce_named("Site clock", |(), clocks, out| {
+                // Names are ordered by interning, which differs between runs: compare texts.
+                if let Some((clock, _)) = clocks.iter().min_by_key(|(c, _)| (c.time_zone.as_str(), c.day_reset)) {
+                    out.push(((*clock).clone(), 1));
+                }
+            })
+            .map(|((), clock)| clock);
+        macro_rules! kind {
+            ($variant:ident) => {
+                rules.clone().flat_map(|r| {
+                    let sum = digest([&r]);
+                    if let Rule::$variant(rule) = r { Some((rule, sum)) } else { None }
+                })
+            };
+        }
+        Self { zones: kind!(Zone), lines: kind!(Line), packing: kind!(Packing), clock }
+    }
+}

@@ -1,0 +1,442 @@
+//! The committer: the only writer. Facts in, journaled and given a tick; row changes back, one transaction
+//! per epoch; at longer intervals all of it published to the lake.
+//!
+//! ```text
+//! reports ─▶ drop what is known ─▶ journal (fsync) ─▶ tick ─▶ correlate ─▶ changes ─▶ epoch ─▶ store ─▶ lake
+//! ```
+//!
+//! Invariants: a fact is journaled before correlate hears of it; a tick is committed whole or not at all; the
+//! lake lists only what the store has committed. What is pending here is lost with the process, and is in
+//! the journal (facts) or derived again from it (rows).
+
+use crate::footage::Footage;
+use crate::progress::Progress;
+use crate::worker::{Derived, Feed, Report, Wiring};
+use crossbeam_channel::{Receiver, Sender, select};
+use gemba_schemas::fact::Fact;
+use gemba_schemas::id::{FactId, Generation, Name};
+use gemba_schemas::rule::Rule;
+use gemba_schemas::time::{EventTime, Tick};
+use gemba_schemas::view::{ViewKind, ViewRow};
+use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Lake, Publish, SinkError, Store, ViewDigest};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+/// Facts are gathered for this long before they are journaled together.
+const GATHER: Duration = Duration::from_millis(100);
+/// The longest that an epoch is kept open.
+const EPOCH: Duration = Duration::from_secs(1);
+/// How often the lake is published while facts arrive; the end of a run always publishes.
+const FRESHNESS: Duration = Duration::from_secs(30);
+/// Facts that are sent to correlate at a time while loading.
+const LOAD: usize = 20_000;
+
+/// Whether facts of the data directory are what the run works on.
+pub struct Committer {
+    journal: Journal,
+    store: Store,
+    lake: Lake,
+    feed: Sender<Feed>,
+    derived: Receiver<Derived>,
+    wiring: Arc<Wiring>,
+    progress: Arc<Progress>,
+    footage: Arc<Footage>,
+    rules: Name,
+    site_text: String,
+
+    tick: Tick,
+    now: Option<EventTime>,
+    /// Ids of stored facts of units that are read again: what they report again is not new.
+    known: HashSet<FactId>,
+    gathered: Vec<Fact>,
+    retracts: Vec<(Name, Generation)>,
+    /// Ticks fed and not complete: (tick, journal sequence, facts).
+    in_flight: VecDeque<(Tick, u64, usize)>,
+    /// Row changes received, by tick.
+    changes: BTreeMap<Tick, Vec<(ViewRow, isize)>>,
+    /// Complete and not committed: (tick, journal sequence, facts).
+    complete: Option<(Tick, u64, usize)>,
+    /// Journaled and not in the lake, with the journal sequence.
+    unpublished: Vec<(u64, Vec<Fact>)>,
+    unpublished_retracts: Vec<(u64, (Name, Generation))>,
+    dirty: BTreeSet<(ViewKind, String)>,
+    last_epoch: Option<EpochRow>,
+}
+
+/// What the data directory held when it was opened.
+#[derive(Default)]
+pub struct Loaded {
+    /// Every coverage fact: what was seen before.
+    pub coverage: Vec<gemba_schemas::fact::Coverage>,
+    /// The ids of the stored facts, by camera and generation.
+    pub ids: BTreeMap<(Name, Generation), Vec<FactId>>,
+    /// How many facts.
+    pub facts: u64,
+}
+
+impl Committer {
+    /// Takes over an opened data directory.
+    #[allow(clippy::too_many_arguments, reason = "the parts of a run, each with its own owner before this")]
+    pub fn new(
+        (journal, store, lake): (Journal, Store, Lake),
+        feed: Sender<Feed>,
+        derived: Receiver<Derived>,
+        wiring: Arc<Wiring>,
+        progress: Arc<Progress>,
+        footage: Arc<Footage>,
+        rules: Name,
+        site_text: String,
+    ) -> Result<Self, SinkError> {
+        let last_epoch = store.last_epoch()?;
+        Ok(Self {
+            journal,
+            store,
+            lake,
+            feed,
+            derived,
+            wiring,
+            progress,
+            footage,
+            rules,
+            site_text,
+            tick: last_epoch.as_ref().map_or(0, |e| e.tick),
+            now: None,
+            known: HashSet::new(),
+            gathered: Vec::new(),
+            retracts: Vec::new(),
+            in_flight: VecDeque::new(),
+            changes: BTreeMap::new(),
+            complete: None,
+            unpublished: Vec::new(),
+            unpublished_retracts: Vec::new(),
+            dirty: BTreeSet::new(),
+            last_epoch,
+        })
+    }
+
+    /// Feeds every stored fact and the rules to correlate at one tick, and brings the store to what follows
+    /// from them. Nothing is written when the store says the same already.
+    pub fn load(&mut self, rules: Vec<Rule>) -> Result<Loaded, SinkError> {
+        let tick = self.next_tick();
+        let mut loaded = Loaded::default();
+        let (lake, journal) = (&self.lake, &self.journal);
+        let (feed, wiring) = (&self.feed, &self.wiring);
+        let mut now = None;
+        let mut send = |facts: Vec<Fact>, diff: isize, loaded: &mut Loaded| {
+            for fact in &facts {
+                let ids = loaded.ids.entry((fact.camera(), fact.generation())).or_default();
+                if diff > 0 {
+                    ids.push(fact.id());
+                    loaded.facts += 1;
+                    if let Fact::Coverage(c) = fact {
+                        now = now.max(Some(c.ended));
+                        loaded.coverage.push(c.clone());
+                    }
+                }
+            }
+            for chunk in facts.chunks(LOAD) {
+                send_feed(feed, wiring, Feed {
+                    tick,
+                    facts: chunk.iter().cloned().map(|f| (f, diff)).collect(),
+                    ..Feed::default()
+                });
+            }
+        };
+        lake.facts(&mut |facts| {
+            send(facts, 1, &mut loaded);
+            Ok(())
+        })?;
+        let mut tail = Vec::new();
+        let mut retracted = Vec::new();
+        journal.replay(lake.journal_seq(), |_, entry| {
+            match entry {
+                Entry::Facts(facts) => tail.extend(facts),
+                Entry::Retract { camera, generation } => {
+                    let gone = |f: &Fact| f.camera() == camera && f.generation() == generation;
+                    tail.retain(|f| !gone(f));
+                    retracted.push((camera, generation));
+                }
+            }
+            Ok(())
+        })?;
+        for &(camera, generation) in &retracted {
+            let facts = lake.facts_of(camera, generation)?;
+            loaded.facts -= facts.len() as u64;
+            loaded.ids.remove(&(camera, generation));
+            loaded.coverage.retain(|c| (c.camera, c.generation) != (camera, generation));
+            send(facts, -1, &mut loaded);
+        }
+        send(tail.clone(), 1, &mut loaded);
+        now = loaded.coverage.iter().map(|c| c.ended).max();
+        let seq = self.journal.last();
+        if !tail.is_empty() {
+            self.unpublished.push((seq, tail));
+        }
+        self.unpublished_retracts = retracted.into_iter().map(|r| (seq, r)).collect();
+        self.now = now;
+        self.send(Feed {
+            tick,
+            rules: rules.into_iter().map(|r| (r, 1)).collect(),
+            now: now.into_iter().map(|t| (t, 1)).collect(),
+            closes: true,
+            ..Feed::default()
+        });
+        self.in_flight.push_back((tick, seq, 0));
+        while self.complete.is_none() {
+            self.receive_one();
+        }
+        self.settle_loaded(tick, seq)?;
+        Ok(loaded)
+    }
+
+    /// Compares what was derived from the stored facts with what the store holds.
+    fn settle_loaded(&mut self, tick: Tick, seq: u64) -> Result<(), SinkError> {
+        self.complete = None;
+        let rows = consolidated(std::mem::take(&mut self.changes));
+        let mut digest = ViewDigest::default();
+        rows.iter().for_each(|(row, diff)| digest.update(row, *diff));
+        let current = self.last_epoch.as_ref().is_some_and(|e| {
+            e.digest == digest.hex()
+                && e.rules == self.rules.as_str()
+                && e.now == self.now.unwrap_or_default()
+                && e.journal_seq == seq
+        });
+        if current {
+            return Ok(());
+        }
+        if self.last_epoch.is_none() && rows.is_empty() && self.unpublished.is_empty() {
+            return Ok(());
+        }
+        let stale = self.last_epoch.is_some();
+        if stale {
+            tracing::info!("rules or facts changed since the last run: the store is brought up to date");
+        }
+        // Every day that has rows before or after is written again.
+        self.dirty.extend(self.lake.partitions(&self.store)?);
+        self.dirty.extend(rows.iter().map(|(row, _)| (row.kind(), row.bucket().date())));
+        self.progress.row_changes.fetch_add(rows.len() as u64, Relaxed);
+        self.store.rebuild(self.epoch(tick, seq, rows))?;
+        self.last_epoch = self.store.last_epoch()?;
+        Ok(())
+    }
+
+    /// Footage that could not be planned.
+    pub fn report_faults(&mut self, faults: Vec<Fact>) {
+        self.gather(faults);
+    }
+
+    /// Rows of each view.
+    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+        let digests = self.store.digests();
+        ViewKind::ALL.iter().map(|v| (v.table_name(), digests.get(v).map_or(0, |d| d.rows))).collect()
+    }
+
+    /// What is stored of a generation is known: it is not new when it is reported again.
+    pub fn expect_again(&mut self, ids: Vec<FactId>) {
+        self.known.extend(ids);
+    }
+
+    /// Runs until every worker has finished and everything is committed and published.
+    pub fn run(&mut self, reports: &Receiver<Report>, workers: usize) -> Result<(), SinkError> {
+        let mut running = workers;
+        let mut published = Instant::now();
+        let mut epoch_began = Instant::now();
+        let mut gather_began: Option<Instant> = None;
+        let derived = self.derived.clone();
+        while running > 0 || !self.gathered.is_empty() || !self.retracts.is_empty() || !self.in_flight.is_empty() {
+            select! {
+                recv(reports) -> report => match report {
+                    Ok(Report::Facts(facts)) => {
+                        self.footage.report(facts.len());
+                        self.gather(facts);
+                        gather_began.get_or_insert_with(Instant::now);
+                    }
+                    Ok(Report::Started(unit)) => self.retracts.extend(self.footage.unit(unit).stale.iter().copied()),
+                    Ok(Report::Finished) => running -= 1,
+                    Err(_) => running = 0,
+                },
+                recv(derived) -> message => self.receive(message),
+                default(GATHER / 4) => {}
+            }
+            let due = gather_began.is_some_and(|t| t.elapsed() >= GATHER) || running == 0;
+            if due && !(self.gathered.is_empty() && self.retracts.is_empty()) {
+                gather_began = None;
+                self.ingest()?;
+            }
+            if self.complete.is_some() && epoch_began.elapsed() >= EPOCH {
+                self.commit()?;
+                epoch_began = Instant::now();
+                if published.elapsed() >= FRESHNESS {
+                    self.publish()?;
+                    published = Instant::now();
+                }
+            }
+        }
+        self.commit()?;
+        self.publish()
+    }
+
+    fn next_tick(&mut self) -> Tick {
+        self.tick += 1;
+        self.tick
+    }
+
+    fn send(&self, feed: Feed) {
+        send_feed(&self.feed, &self.wiring, feed);
+    }
+
+    /// Keeps what is new.
+    fn gather(&mut self, facts: Vec<Fact>) {
+        let before = facts.len();
+        let known = &self.known;
+        let new = facts.into_iter().filter(|f| known.is_empty() || !known.contains(&f.id()));
+        let start = self.gathered.len();
+        self.gathered.extend(new);
+        let new = self.gathered.len() - start;
+        self.progress.duplicates.fetch_add((before - new) as u64, Relaxed);
+        self.footage.commit(before - new);
+        self.progress.count(&self.gathered[start..]);
+    }
+
+    /// Journals what was gathered and feeds it to correlate at a tick of its own. Stored facts of generations
+    /// that are read anew leave at the same tick.
+    fn ingest(&mut self) -> Result<(), SinkError> {
+        let facts = std::mem::take(&mut self.gathered);
+        let retracts = std::mem::take(&mut self.retracts);
+        let mut changes = Vec::with_capacity(facts.len());
+        let mut entries = Vec::new();
+        for &(camera, generation) in &retracts {
+            let gone = |f: &Fact| f.camera() == camera && f.generation() == generation;
+            let mut stored = self.lake.facts_of(camera, generation)?;
+            if self.unpublished_retracts.iter().any(|(_, r)| *r == (camera, generation)) {
+                // Taken back already; the lake's files just do not know it yet.
+                stored.clear();
+            }
+            for (_, batch) in &mut self.unpublished {
+                stored.extend(batch.extract_if(.., |f| gone(f)));
+            }
+            changes.extend(stored.into_iter().map(|f| (f, -1)));
+            entries.push(Entry::Retract { camera, generation });
+        }
+        if !facts.is_empty() {
+            entries.push(Entry::Facts(facts.clone()));
+        }
+        let seq = self.journal.append(&entries)?;
+        self.unpublished_retracts.extend(retracts.into_iter().map(|r| (seq, r)));
+        let tick = self.next_tick();
+        let seen = facts.iter().filter_map(|f| if let Fact::Coverage(c) = f { Some(c.ended) } else { None }).max();
+        let mut now = Vec::new();
+        if seen > self.now {
+            now.extend(self.now.map(|t| (t, -1)));
+            now.extend(seen.map(|t| (t, 1)));
+            self.now = seen;
+        }
+        self.in_flight.push_back((tick, seq, facts.len()));
+        self.unpublished.push((seq, facts.clone()));
+        changes.extend(facts.into_iter().map(|f| (f, 1)));
+        self.send(Feed { tick, facts: changes, now, closes: true, ..Feed::default() });
+        Ok(())
+    }
+
+    fn receive_one(&mut self) {
+        let message = self.derived.recv();
+        self.receive(message);
+    }
+
+    fn receive(&mut self, message: Result<Derived, crossbeam_channel::RecvError>) {
+        match message {
+            Ok(Derived::Changes(rows)) => {
+                for (row, tick, diff) in rows {
+                    self.changes.entry(tick).or_default().push((row, diff));
+                }
+            }
+            Ok(Derived::Complete(tick)) => {
+                while let Some(&(t, seq, facts)) = self.in_flight.front()
+                    && t <= tick
+                {
+                    let before = self.complete.map_or(0, |(_, _, n)| n);
+                    self.complete = Some((t, seq, before + facts));
+                    self.in_flight.pop_front();
+                }
+            }
+            // The workers are gone, which happens only when one panicked; the run ends and says so.
+            Err(_) => {
+                self.in_flight.clear();
+                self.complete.get_or_insert((self.tick, 0, 0));
+            }
+        }
+    }
+
+    /// Commits the complete ticks as one epoch.
+    fn commit(&mut self) -> Result<(), SinkError> {
+        let Some((tick, seq, facts)) = self.complete.take() else { return Ok(()) };
+        let later = self.changes.split_off(&(tick + 1));
+        let changes = consolidated(std::mem::replace(&mut self.changes, later));
+        self.dirty.extend(changes.iter().map(|(row, _)| (row.kind(), row.bucket().date())));
+        self.progress.row_changes.fetch_add(changes.len() as u64, Relaxed);
+        let began = Instant::now();
+        self.store.commit(self.epoch(tick, seq, changes))?;
+        self.progress.commit_us.fetch_add(began.elapsed().as_micros() as u64, Relaxed);
+        self.progress.epochs.fetch_add(1, Relaxed);
+        self.progress.committed_tick.store(tick, Relaxed);
+        self.footage.commit(facts);
+        self.last_epoch = self.store.last_epoch()?;
+        Ok(())
+    }
+
+    fn epoch(&self, tick: Tick, journal_seq: u64, changes: Vec<(ViewRow, i64)>) -> Epoch {
+        Epoch { tick, journal_seq, rules: self.rules, now: self.now.unwrap_or_default(), changes }
+    }
+
+    /// Publishes to the lake what the store has committed, and nothing beyond it.
+    fn publish(&mut self) -> Result<(), SinkError> {
+        let Some(epoch) = &self.last_epoch else { return Ok(()) };
+        let through = epoch.journal_seq;
+        let facts: Vec<Fact> =
+            self.unpublished.extract_if(.., |(seq, _)| *seq <= through).flat_map(|(_, facts)| facts).collect();
+        let retracted: Vec<_> =
+            self.unpublished_retracts.extract_if(.., |(seq, _)| *seq <= through).map(|(_, r)| r).collect();
+        if facts.is_empty() && retracted.is_empty() && self.dirty.is_empty() && self.lake.journal_seq() == through {
+            return Ok(());
+        }
+        self.lake.publish(Publish {
+            facts: &facts,
+            retracted: &retracted,
+            journal_seq: through,
+            store: &self.store,
+            dirty: &self.dirty,
+            epoch,
+            site: &self.site_text,
+        })?;
+        self.journal.release(through)?;
+        self.dirty.clear();
+        Ok(())
+    }
+
+    /// The last committed epoch.
+    pub fn last_epoch(&self) -> Option<&EpochRow> {
+        self.last_epoch.as_ref()
+    }
+
+    /// The store, for readers.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+fn send_feed(feed: &Sender<Feed>, wiring: &Wiring, batch: Feed) {
+    // A closed channel means that the workers are gone; `receive` notices.
+    let _ = feed.send(batch);
+    if let Some(worker) = &*wiring.first.lock().unwrap_or_else(|e| e.into_inner()) {
+        worker.unpark();
+    }
+}
+
+/// The net changes, each row at most once with +1 or −1.
+fn consolidated(changes: BTreeMap<Tick, Vec<(ViewRow, isize)>>) -> Vec<(ViewRow, i64)> {
+    let mut changes: Vec<_> = changes.into_values().flatten().collect();
+    differential_dataflow::consolidation::consolidate(&mut changes);
+    changes.into_iter().map(|(row, diff)| (row, diff as i64)).collect()
+}

@@ -1,0 +1,55 @@
+//! `/metrics`: Prometheus text format. The only label is the camera.
+
+use super::{Shared, typed};
+use crate::progress::CameraCounts;
+use axum::extract::State;
+use axum::response::Response;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// One metric of each camera: name, help, value.
+type CameraMetric = (&'static str, &'static str, fn(&CameraCounts) -> f64);
+
+const CAMERA_METRICS: &[CameraMetric] = &[
+    ("gemba_frames_seen_total", "Frames in the footage.", |c| c.frames_seen as f64),
+    ("gemba_frames_decoded_total", "Frames decoded.", |c| c.frames_decoded as f64),
+    ("gemba_frames_skipped_total", "Frames that sampling did not need.", |c| c.frames_skipped as f64),
+    ("gemba_frames_corrupt_total", "Frames flagged as damaged.", |c| c.frames_corrupt as f64),
+    ("gemba_footage_seconds", "Footage seen, seconds.", |c| c.seen_us as f64 / 1e6),
+    ("gemba_facts_total", "Facts journaled.", |c| c.facts.values().sum::<u64>() as f64),
+    ("gemba_faults_total", "Faults survived.", |c| c.faults as f64),
+];
+
+/// The counters of this run.
+pub async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    let mut out = String::new();
+    let cameras = shared.progress.cameras();
+    for (name, help, value) in CAMERA_METRICS {
+        head(&mut out, name, help, if name.ends_with("_total") { "counter" } else { "gauge" });
+        for (camera, counts) in &cameras {
+            let _ = writeln!(out, "{name}{{camera=\"{}\"}} {}", escaped(camera), value(counts));
+        }
+    }
+    let progress = &shared.progress;
+    for (name, help, kind, value) in [
+        ("gemba_duplicates_total", "Facts that were known already.", "counter", progress.duplicates.load(Relaxed) as f64),
+        ("gemba_epochs_total", "Epochs committed.", "counter", progress.epochs.load(Relaxed) as f64),
+        ("gemba_row_changes_total", "Changed view rows committed.", "counter", progress.row_changes.load(Relaxed) as f64),
+        ("gemba_commit_seconds_total", "Time spent in store commits.", "counter", progress.commit_us.load(Relaxed) as f64 / 1e6),
+        ("gemba_committed_tick", "Tick of the last committed epoch.", "gauge", progress.committed_tick.load(Relaxed) as f64),
+    ] {
+        head(&mut out, name, help, kind);
+        let _ = writeln!(out, "{name} {value}");
+    }
+    typed("text/plain; version=0.0.4; charset=utf-8", out)
+}
+
+fn head(out: &mut String, name: &str, help: &str, kind: &str) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+/// A label value, as the format wants it.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}

@@ -1,0 +1,155 @@
+//! The HTTP endpoint: thin. It reads what the store has committed, whole epochs only, and computes nothing
+//! that a view should hold. Bound to loopback.
+//!
+//! | route | what |
+//! |---|---|
+//! | `/` | a page: cameras, coverage, the latest rows of each view |
+//! | `/healthz` | the process answers |
+//! | `/readyz` | stored facts are loaded and an epoch can be read |
+//! | `/metrics` | Prometheus |
+//! | `/api/v1/views` | the views with their schemas |
+//! | `/api/v1/views/{view}` | rows: `from`, `to`, `camera`, `limit`, `cursor`; JSON, or Arrow IPC by `Accept` |
+//! | `/openapi.json` | all of this, for machines |
+
+mod metrics;
+mod openapi;
+mod page;
+mod views;
+
+use crate::progress::Progress;
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use gemba_sinks::{SinkError, StoreReader};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use tokio::sync::oneshot;
+
+/// What the routes share.
+pub struct Shared {
+    /// Name of the site.
+    pub site: String,
+    /// Names of the site's cameras, in order of the file.
+    pub cameras: Vec<String>,
+    /// Counters of the run.
+    pub progress: Arc<Progress>,
+    reader: Mutex<Option<StoreReader>>,
+}
+
+impl Shared {
+    /// Nothing can be read before [`Shared::open`].
+    pub fn new(site: &gemba_schemas::site::Site, progress: Arc<Progress>) -> Arc<Self> {
+        Arc::new(Self {
+            site: site.site.name.clone(),
+            cameras: site.cameras.iter().map(|c| c.name.clone()).collect(),
+            progress,
+            reader: Mutex::new(None),
+        })
+    }
+
+    /// From now on rows can be read.
+    pub fn open(&self, reader: StoreReader) {
+        *self.reader.lock().unwrap_or_else(|e| e.into_inner()) = Some(reader);
+    }
+
+    /// Reads from the store, or says that it is not there yet.
+    fn read<T>(&self, read: impl FnOnce(&StoreReader) -> Result<T, SinkError>) -> Result<T, Problem> {
+        match &*self.reader.lock().unwrap_or_else(|e| e.into_inner()) {
+            Some(reader) => read(reader).map_err(|e| {
+                tracing::error!("endpoint: {e}");
+                Problem { status: StatusCode::INTERNAL_SERVER_ERROR, parameter: None, message: e.to_string() }
+            }),
+            None => Err(Problem {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                parameter: None,
+                message: "not ready: stored facts are being loaded".into(),
+            }),
+        }
+    }
+}
+
+/// An error as a client sees it: a status and `{"error": {"message", "parameter"}}`.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    parameter: Option<&'static str>,
+    message: String,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::json!({ "error": { "message": self.message, "parameter": self.parameter } });
+        (self.status, axum::Json(body)).into_response()
+    }
+}
+
+/// A running endpoint.
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// Starts the endpoint on a thread of its own. Fails when the address cannot be bound.
+pub fn start(listen: &str, shared: Arc<Shared>) -> std::io::Result<Server> {
+    let listener = std::net::TcpListener::bind(listen)?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (stop, stopped) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("endpoint".into()).spawn(move || {
+        runtime.block_on(async {
+            let serve = async {
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                axum::serve(listener, routes(shared)).await
+            };
+            // Requests are short; whoever asks while it stops asks again.
+            tokio::select! {
+                result = serve => if let Err(e) = result { tracing::error!("endpoint: {e}") },
+                _ = stopped => {}
+            }
+        });
+    })?;
+    Ok(Server { address, stop: Some(stop), thread: Some(thread) })
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn routes(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/", get(page::page))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics::metrics))
+        .route("/api/v1/views", get(views::list))
+        .route("/api/v1/views/{view}", get(views::rows))
+        .route("/openapi.json", get(openapi::document))
+        .fallback(|| async {
+            Problem { status: StatusCode::NOT_FOUND, parameter: None, message: "no such route; see /openapi.json".into() }
+        })
+        .with_state(shared)
+}
+
+async fn readyz(axum::extract::State(shared): axum::extract::State<Arc<Shared>>) -> Response {
+    match shared.read(StoreReader::epoch) {
+        Ok(Some(epoch)) => format!("ready: tick {} through {}\n", epoch.tick, epoch.now.rfc3339()).into_response(),
+        Ok(None) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: waiting for the first epoch\n").into_response(),
+        Err(problem) => (problem.status, format!("{}\n", problem.message)).into_response(),
+    }
+}
+
+/// A plain-text or HTML response with its type.
+fn typed(content_type: &'static str, body: impl IntoResponse) -> Response {
+    ([(header::CONTENT_TYPE, content_type)], body).into_response()
+}

@@ -1,0 +1,115 @@
+//! `/openapi.json`: made from the registry, so that it cannot lag behind the views.
+
+use super::views::{ARROW, DEFAULT_LIMIT, MAX_LIMIT};
+use arrow::datatypes::DataType;
+use axum::response::{IntoResponse, Response};
+use gemba_schemas::registry::{self, Table};
+use serde_json::{Map, Value, json};
+
+/// The document.
+pub async fn document() -> Response {
+    axum::Json(build()).into_response()
+}
+
+/// OpenAPI 3.1 of all routes.
+pub fn build() -> Value {
+    let mut paths = Map::new();
+    for (path, summary, media) in [
+        ("/", "A page: cameras, coverage, the latest rows of each view.", "text/html"),
+        ("/healthz", "Whether the process answers.", "text/plain"),
+        ("/readyz", "Whether rows can be read (200) or what is waited for (503).", "text/plain"),
+        ("/metrics", "Counters for Prometheus.", "text/plain"),
+        ("/api/v1/views", "The views with their columns.", "application/json"),
+    ] {
+        let content = json!({ media: { "schema": if media == "application/json" { json!({"type": "object"}) } else { json!({"type": "string"}) } } });
+        paths.insert(
+            path.into(),
+            json!({ "get": { "summary": summary, "responses": { "200": { "description": "OK", "content": content } } } }),
+        );
+    }
+    let mut schemas = Map::new();
+    schemas.insert(
+        "Problem".into(),
+        json!({ "type": "object", "properties": { "error": { "type": "object", "properties": {
+            "message": { "type": "string" }, "parameter": { "type": ["string", "null"] } } } } }),
+    );
+    for table in registry::views() {
+        schemas.insert(table.name.into(), row(&table));
+        paths.insert(format!("/api/v1/views/{}", table.name), json!({ "get": rows(&table) }));
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Gemba", "version": env!("CARGO_PKG_VERSION"),
+                  "description": "What happens on a floor: views derived from what cameras report. Reads see whole epochs only." },
+        "paths": paths,
+        "components": { "schemas": schemas },
+    })
+}
+
+fn rows(table: &Table) -> Value {
+    let text = |name: &str, description: &str, format: Option<&str>| {
+        let mut schema = json!({ "type": "string" });
+        if let Some(format) = format {
+            schema["format"] = format.into();
+        }
+        json!({ "name": name, "in": "query", "description": description, "schema": schema })
+    };
+    let problem = json!({ "description": "What is wrong, and with which parameter.", "content": {
+        "application/json": { "schema": { "$ref": "#/components/schemas/Problem" } } } });
+    json!({
+        "summary": table.doc,
+        "parameters": [
+            text("from", &format!("Only rows whose `{}` is at or after this.", table.bucket), Some("date-time")),
+            text("to", &format!("Only rows whose `{}` is before this.", table.bucket), Some("date-time")),
+            text("camera", "Only rows of this camera.", None),
+            json!({ "name": "limit", "in": "query", "description": "Rows a page.",
+                    "schema": { "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT } }),
+            text("cursor", "`next_cursor` of the page before.", None),
+        ],
+        "responses": {
+            "200": {
+                "description": format!("Rows ordered by `{}` and key.", table.bucket),
+                "headers": { "x-gemba-next-cursor": { "schema": { "type": "string" }, "description": "Cursor of the next page; absent on the last." } },
+                "content": {
+                    "application/json": { "schema": { "type": "object", "properties": {
+                        "view": { "type": "string" },
+                        "tick": { "type": ["integer", "null"], "description": "The epoch's tick." },
+                        "rows": { "type": "array", "items": { "$ref": format!("#/components/schemas/{}", table.name) } },
+                        "next_cursor": { "type": ["string", "null"] },
+                    } } },
+                    ARROW: { "schema": { "type": "string", "format": "binary" } },
+                },
+            },
+            "400": problem, "503": problem,
+        },
+    })
+}
+
+fn row(table: &Table) -> Value {
+    let mut properties = Map::new();
+    for column in &table.columns {
+        let mut schema = json_type(&column.data_type, column.nullable);
+        schema["description"] = column.doc.clone().into();
+        properties.insert(column.name.into(), schema);
+    }
+    for column in table.edge_columns() {
+        properties.insert(column.name, json!({ "type": ["number", "null"], "description": column.doc }));
+    }
+    json!({ "type": "object", "description": table.doc, "properties": properties })
+}
+
+fn json_type(data_type: &DataType, nullable: bool) -> Value {
+    let (name, format) = match data_type {
+        DataType::Boolean => ("boolean", None),
+        DataType::Int32 | DataType::UInt16 => ("integer", Some("int32")),
+        DataType::Int64 | DataType::UInt32 | DataType::UInt64 => ("integer", Some("int64")),
+        DataType::Timestamp(..) => ("string", Some("date-time")),
+        DataType::List(item) => return json!({ "type": "array", "items": json_type(item.data_type(), false) }),
+        _ => ("string", None),
+    };
+    let mut schema = json!({ "type": if nullable { json!([name, "null"]) } else { json!(name) } });
+    if let Some(format) = format {
+        schema["format"] = format.into();
+    }
+    schema
+}

@@ -1,0 +1,287 @@
+//! The lake: every fact for ever and every view, as Parquet files that anyone may read while they are written.
+//!
+//! ```text
+//! lake/facts/<kind>/date=YYYY-MM-DD/part-N.parquet      added; compacted; rewritten when facts are retracted
+//! lake/views/<view>/date=YYYY-MM-DD/part-N.parquet      one per day, rewritten from the store when dirty
+//! lake/manifest.json                                    which files these are, with rows, bytes, crc32c
+//! lake/catalog.duckdb                                   SQL views over exactly those files
+//! lake/site.toml                                        the site as of the epoch
+//! ```
+//!
+//! In: facts that the journal holds, partitions of views that changed. Out: all facts, to load correlate; the
+//! tables, to whoever has DuckDB.
+//!
+//! Order of durable effects of a publication: files of facts, files of views, manifest, catalog; the caller
+//! then releases the journal. A crash between any two leaves the old manifest or the new one, and files that
+//! none lists, which the next start removes. Invariants: a listed file is never changed; a superseded one
+//! stays for a grace period, because a reader may have opened the catalog that lists it, and the manifest
+//! forgets it before it is unlinked. A file number is never given twice.
+
+mod adopt;
+mod catalog;
+mod manifest;
+mod parquet;
+mod publish;
+mod query;
+#[cfg(test)]
+mod tests;
+
+pub use publish::Publish;
+pub use query::{DiffOptions, ViewDiff, diff, diff_with, query};
+
+use crate::duck::{self, Mode, stream, text};
+use crate::error::{At, SinkError};
+use crate::files::{Damage, TEMPORARY, create_dir, set_aside};
+use crate::store::{EpochRow, Store};
+use duckdb::Connection;
+use gemba_schemas::fact::{Fact, FactKind};
+use gemba_schemas::id::{Generation, Name};
+use gemba_schemas::view::ViewKind;
+use manifest::{LakeFile, Manifest, Part};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a superseded file stays.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// A day of a view: one partition.
+pub type Partition = (ViewKind, String);
+
+/// The lake of one data directory. See the module's documentation.
+#[derive(Debug)]
+pub struct Lake {
+    dir: PathBuf,
+    manifest: Manifest,
+    connection: Connection,
+    writable: bool,
+    grace: Duration,
+    /// Partitions whose file was found missing or damaged.
+    stale: BTreeSet<Partition>,
+    damage: Vec<Damage>,
+    catalog_stale: bool,
+    /// Set when it is unknown which manifest the disk holds.
+    poisoned: Option<String>,
+    /// Bytes from which a file of facts is left as it is by compaction.
+    compacted_bytes: u64,
+}
+
+impl Lake {
+    /// Opens the lake in `dir` (created) for publishing: removes what an interrupted publication left, checks
+    /// that the listed files are there, and makes the catalog anew. One process at a time; see
+    /// [`DirLock`](crate::DirLock).
+    pub fn open(dir: &Path) -> Result<Self, SinkError> {
+        create_dir(dir)?;
+        let manifest = match Manifest::read(dir)? {
+            Some(manifest) => manifest,
+            None => {
+                if let Some(path) = parts(dir)?.first() {
+                    return Err(SinkError::Damaged {
+                        path: path.clone(),
+                        detail: "the lake holds files but no manifest.json: restore it or move the folder away".into(),
+                    });
+                }
+                let manifest = Manifest::new();
+                manifest.write(dir)?;
+                manifest
+            }
+        };
+        let mut lake = Self::over(dir, manifest, true)?;
+        lake.check_files()?;
+        lake.remove_strays()?;
+        lake.refresh_catalog();
+        Ok(lake)
+    }
+
+    /// Opens a lake that may belong to another process, and writes nothing.
+    pub fn open_read(dir: &Path) -> Result<Self, SinkError> {
+        let dir = locate(dir);
+        let manifest = Manifest::read(&dir)?
+            .ok_or_else(|| SinkError::Request(format!("{} is no lake: it has no manifest.json", dir.display())))?;
+        Self::over(&dir, manifest, false)
+    }
+
+    fn over(dir: &Path, manifest: Manifest, writable: bool) -> Result<Self, SinkError> {
+        let spill = if writable { dir.join(".spill") } else { std::env::temp_dir().join("gemba-spill") };
+        let connection = duck::open(None, Mode::Write, Some(&spill))
+            .map_err(|e| SinkError::duck("opening a database in memory", dir, e))?;
+        Ok(Self {
+            dir: dir.into(),
+            manifest,
+            connection,
+            writable,
+            grace: GRACE,
+            stale: BTreeSet::new(),
+            damage: Vec::new(),
+            catalog_stale: false,
+            poisoned: None,
+            compacted_bytes: 64 << 20,
+        })
+    }
+
+    /// The same lake with another grace period for superseded files (60 s otherwise).
+    pub fn with_grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// The facts of journal entries through this are in the lake.
+    pub fn journal_seq(&self) -> u64 {
+        self.manifest.journal_seq
+    }
+
+    /// The epoch that the views are of.
+    pub fn epoch(&self) -> Option<&EpochRow> {
+        self.manifest.epoch.as_ref()
+    }
+
+    /// What was found damaged on opening and set aside.
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+
+    /// Number of listed files, their rows and their bytes, facts only.
+    pub fn fact_totals(&self) -> (usize, u64, u64) {
+        let files = self.manifest.files.iter().filter(|f| f.part == Part::Facts);
+        files.fold((0, 0, 0), |(n, rows, bytes), f| (n + 1, rows + f.rows, bytes + f.bytes))
+    }
+
+    /// Every partition that the store or the lake has: what is dirty after a rebuild of the store.
+    pub fn partitions(&self, store: &Store) -> Result<BTreeSet<Partition>, SinkError> {
+        let mut all = BTreeSet::new();
+        for &view in ViewKind::ALL {
+            all.extend(store.dates(view)?.into_iter().map(|date| (view, date)));
+            all.extend(self.manifest.of(Part::Views, view.table().name).map(|f| (view, f.date.clone())));
+        }
+        Ok(all)
+    }
+
+    /// Hands every fact to `f`, some thousands at a time, by kind and date; memory does not grow with the lake.
+    pub fn facts(&self, f: &mut dyn FnMut(Vec<Fact>) -> Result<(), SinkError>) -> Result<(), SinkError> {
+        for &kind in FactKind::ALL {
+            self.read(kind, |_| true, "", f)?;
+        }
+        Ok(())
+    }
+
+    /// The facts of one generation.
+    pub fn facts_of(&self, camera: Name, generation: Generation) -> Result<Vec<Fact>, SinkError> {
+        let filter = format!("WHERE camera = {} AND generation = {}", text(camera.as_str()), generation.0);
+        let mut all = Vec::new();
+        for &kind in FactKind::ALL {
+            self.read(kind, |file| file.holds(camera, generation), &filter, &mut |facts| Ok(all.extend(facts)))?;
+        }
+        Ok(all)
+    }
+
+    fn read(
+        &self,
+        kind: FactKind,
+        wanted: impl Fn(&LakeFile) -> bool,
+        filter: &str,
+        f: &mut dyn FnMut(Vec<Fact>) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        let table = kind.table();
+        let files: Vec<_> = self.manifest.of(Part::Facts, table.name).filter(|file| wanted(file)).collect();
+        if files.is_empty() {
+            return Ok(());
+        }
+        let paths: Vec<_> = files.iter().map(|file| text(&self.dir.join(&file.path).to_string_lossy())).collect();
+        let sql = format!("SELECT * FROM {} {filter}", catalog::read(&paths));
+        let decode = |batch| {
+            let facts = kind.decode(&batch).map_err(|source| SinkError::Column { table: table.name, source })?;
+            if facts.is_empty() { Ok(()) } else { f(facts) }
+        };
+        let fail = |e| SinkError::duck(format!("reading the facts {}", table.name), &self.dir, e);
+        stream(&self.connection, &sql, [], decode, fail).map(drop)
+    }
+
+    /// Takes files off the list that are missing or have another length. Views are written again by the next
+    /// publication; facts are lost, and loudly so.
+    fn check_files(&mut self) -> Result<(), SinkError> {
+        let quarantine = self.dir.join("quarantine");
+        let mut wrong = Vec::new();
+        for file in &self.manifest.files {
+            let path = self.dir.join(&file.path);
+            let detail = match fs::metadata(&path) {
+                Ok(found) if found.len() == file.bytes => continue,
+                Ok(found) => format!("has {} bytes instead of {}", found.len(), file.bytes),
+                Err(_) => "is missing".into(),
+            };
+            wrong.push((file.clone(), path, detail));
+        }
+        for (file, path, detail) in &wrong {
+            if path.exists() {
+                self.damage.push(set_aside(path, &quarantine, detail)?);
+            } else {
+                tracing::error!(file = %path.display(), rows = file.rows, "listed file is missing");
+                self.damage.push(Damage { path: path.clone(), quarantined: None, detail: detail.clone() });
+            }
+            if let Some(view) = ViewKind::by_name(&file.table).filter(|_| file.part == Part::Views) {
+                self.stale.insert((view, file.date.clone()));
+            }
+        }
+        if !wrong.is_empty() {
+            self.manifest.files.retain(|f| !wrong.iter().any(|(w, ..)| w.path == f.path));
+            self.manifest.write(&self.dir)?;
+        }
+        Ok(())
+    }
+
+    /// Removes our own files that the manifest knows nothing of.
+    fn remove_strays(&self) -> Result<(), SinkError> {
+        let known: BTreeSet<_> = (self.manifest.files.iter().map(|f| &f.path))
+            .chain(self.manifest.superseded.iter().map(|s| &s.path))
+            .map(|p| self.dir.join(p))
+            .collect();
+        for path in parts(&self.dir)? {
+            if !known.contains(&path) {
+                tracing::info!(file = %path.display(), "removed: left by an interrupted publication");
+                fs::remove_file(&path).at(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the catalog anew. Without it the lake is whole: readers see the epoch before, and the next
+    /// publication tries again.
+    fn refresh_catalog(&mut self) {
+        self.catalog_stale = false;
+        if let Err(error) = catalog::write(&self.dir, &self.manifest) {
+            tracing::error!(%error, "the catalog could not be written; it stays at the epoch before");
+            self.catalog_stale = true;
+        }
+    }
+}
+
+/// The lake's folder, given that folder or a data directory with a `lake` in it.
+fn locate(dir: &Path) -> PathBuf {
+    let inner = dir.join("lake");
+    if !dir.join(manifest::MANIFEST).is_file() && inner.join(manifest::MANIFEST).is_file() { inner } else { dir.into() }
+}
+
+/// Every file of our naming in the partitions of the lake, finished or not.
+fn parts(dir: &Path) -> Result<Vec<PathBuf>, SinkError> {
+    let ours = |path: &Path| {
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let stem = name.strip_suffix(TEMPORARY).unwrap_or(&name).strip_suffix(".parquet").unwrap_or_default();
+        stem.strip_prefix("part-").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let list = |dir: &Path| -> Result<Vec<PathBuf>, SinkError> {
+        if !dir.is_dir() {
+            return Ok(Vec::new());
+        }
+        fs::read_dir(dir).at(dir)?.map(|e| e.map(|e| e.path()).at(dir)).collect()
+    };
+    let mut found = Vec::new();
+    for part in [Part::Facts, Part::Views] {
+        for table in list(&dir.join(part.folder()))? {
+            for date in list(&table)? {
+                found.extend(list(&date)?.into_iter().filter(|p| ours(p)));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}

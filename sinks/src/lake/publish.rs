@@ -1,0 +1,347 @@
+//! One publication: what is new since the last one becomes files, and one rename makes them the lake.
+
+use super::manifest::{LakeFile, Manifest, Part, Superseded};
+use super::parquet::{Draft, Generations, Place, on_date, unlink};
+use super::{Lake, Partition, catalog};
+use crate::duck::{create_table, file_order, ident, text};
+use crate::error::SinkError;
+use crate::files::replace;
+use crate::store::{EpochRow, Store};
+use duckdb::Connection;
+use gemba_schemas::fact::{Fact, FactKind};
+use gemba_schemas::id::{Generation, Name};
+use gemba_schemas::registry::Table;
+use gemba_schemas::view::ViewKind;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::SystemTime;
+
+/// Rows in one new file of facts; compaction joins them later.
+const FILE_ROWS: usize = 1 << 18;
+
+/// Rows handed to DuckDB at a time.
+const CHUNK: usize = 1 << 14;
+
+/// More files than this of one kind and day are joined to one.
+const FILES_PER_DAY: usize = 8;
+
+/// What one publication adds.
+pub struct Publish<'a> {
+    /// Facts of the journal's entries after [`Lake::journal_seq`], without those that a later entry retracted.
+    pub facts: &'a [Fact],
+    /// Generations whose facts *published before* are void. Facts of them in `facts` are new, and stay.
+    pub retracted: &'a [(Name, Generation)],
+    /// The last journal entry that `facts` and `retracted` account for.
+    pub journal_seq: u64,
+    /// The store, at `epoch`.
+    pub store: &'a Store,
+    /// The partitions of views that changed since the last publication.
+    pub dirty: &'a BTreeSet<Partition>,
+    /// The store's last epoch.
+    pub epoch: &'a EpochRow,
+    /// The text of `site.toml`, kept beside the tables; when empty, what is there stays.
+    pub site: &'a str,
+}
+
+/// A publication under way: the manifest to be, and the files made for it.
+struct Attempt<'a> {
+    dir: &'a Path,
+    connection: &'a Connection,
+    next: Manifest,
+    made: Vec<LakeFile>,
+    now: u64,
+}
+
+impl Lake {
+    /// Publishes. When this returns `Ok`, the manifest is durable and the caller may release the journal
+    /// through [`Lake::journal_seq`].
+    ///
+    /// # Errors
+    /// Nothing is published, and the call may be repeated, except after [`SinkError::Poisoned`], which needs
+    /// a new start. [`SinkError::Request`]: the facts are published already, or the store is at another epoch.
+    pub fn publish(&mut self, p: Publish<'_>) -> Result<(), SinkError> {
+        if let Some(detail) = self.poisoned.clone() {
+            return Err(SinkError::Poisoned { path: self.dir.clone(), detail });
+        }
+        self.check(&p)?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        let mut dirty = p.dirty.clone();
+        dirty.extend(self.stale.iter().cloned());
+        let mut attempt = Attempt {
+            dir: &self.dir,
+            connection: &self.connection,
+            next: self.manifest.clone(),
+            made: Vec::new(),
+            now,
+        };
+        let expired = attempt.expire(self.grace.as_secs());
+        let prepared = attempt.prepare(&p, &dirty, self.compacted_bytes);
+        let Attempt { mut next, made, .. } = attempt;
+        if let Err(error) = prepared {
+            discard(&self.dir, &made);
+            return Err(error);
+        }
+        next.epoch = Some(p.epoch.clone());
+        next.journal_seq = p.journal_seq;
+        next.sort();
+        if !p.site.is_empty() {
+            let path = self.dir.join("site.toml");
+            if std::fs::read(&path).ok().as_deref() != Some(p.site.as_bytes()) {
+                replace(&path, p.site.as_bytes())?;
+            }
+        }
+        if next != self.manifest {
+            if let Err(error) = next.write(&self.dir) {
+                if matches!(Manifest::read(&self.dir), Ok(Some(still)) if still == self.manifest) {
+                    discard(&self.dir, &made);
+                    return Err(error);
+                }
+                // It has its name, perhaps not durably: no file of either manifest may go.
+                self.poisoned = Some(error.to_string());
+                return Err(SinkError::Poisoned { path: self.dir.clone(), detail: error.to_string() });
+            }
+            self.manifest = next;
+            self.catalog_stale = true;
+        }
+        self.stale.clear();
+        if self.catalog_stale {
+            self.refresh_catalog();
+        }
+        for path in expired {
+            if let Err(error) = unlink(&self.dir.join(path)) {
+                tracing::warn!(%error, "superseded file not removed; the next start does it");
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, p: &Publish<'_>) -> Result<(), SinkError> {
+        if !self.writable {
+            return Err(SinkError::Request(format!("the lake {} was opened for reading", self.dir.display())));
+        }
+        let published = self.manifest.journal_seq;
+        let news = !p.facts.is_empty() || !p.retracted.is_empty();
+        let first = self.manifest.epoch.is_none();
+        if p.journal_seq < published || (p.journal_seq == published && news && !first) {
+            return Err(SinkError::Request(format!(
+                "journal entries through {published} are in the lake already, these end at {}",
+                p.journal_seq
+            )));
+        }
+        let at = p.store.last_epoch()?.map(|e| e.tick);
+        if at != Some(p.epoch.tick) {
+            return Err(SinkError::Request(format!(
+                "the store is at {at:?}, the epoch to publish is {}",
+                p.epoch.tick
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl Attempt<'_> {
+    /// Forgets the superseded files whose grace is over, and returns their paths.
+    fn expire(&mut self, grace: u64) -> Vec<String> {
+        let now = self.now;
+        let over = |s: &Superseded| now.saturating_sub(s.since) >= grace;
+        let expired = self.next.superseded.iter().filter(|s| over(s)).map(|s| s.path.clone()).collect();
+        self.next.superseded.retain(|s| !over(s));
+        expired
+    }
+
+    fn prepare(&mut self, p: &Publish<'_>, dirty: &BTreeSet<Partition>, compacted: u64) -> Result<(), SinkError> {
+        self.retract(p.retracted)?;
+        self.add(p.facts)?;
+        self.compact(compacted)?;
+        let store = p.store.clone_connection()?;
+        dirty.iter().try_for_each(|(view, date)| self.rewrite(&store, *view, date))
+    }
+
+    /// Rewrites the files that hold retracted generations without them.
+    fn retract(&mut self, retracted: &[(Name, Generation)]) -> Result<(), SinkError> {
+        let hit: Vec<_> =
+            self.next.files.iter().filter(|f| retracted.iter().any(|(c, g)| f.holds(*c, *g))).cloned().collect();
+        for file in hit {
+            let mut left = file.generations.clone();
+            for (camera, generation) in retracted {
+                if let Some(generations) = left.get_mut(camera.as_str()) {
+                    generations.remove(&generation.0);
+                }
+            }
+            left.retain(|_, generations| !generations.is_empty());
+            if !left.is_empty() {
+                let gone: Vec<_> = retracted
+                    .iter()
+                    .map(|(c, g)| format!("(camera = {} AND generation = {})", text(c.as_str()), g.0))
+                    .collect();
+                let filter = format!("WHERE NOT ({})", gone.join(" OR "));
+                self.join(std::slice::from_ref(&file), &filter, left)?;
+            }
+            self.next.supersede(&file.path, self.now);
+        }
+        Ok(())
+    }
+
+    /// Adds files for new facts, one per kind and day, sorted.
+    fn add(&mut self, facts: &[Fact]) -> Result<(), SinkError> {
+        let mut partitions: BTreeMap<(FactKind, String), Vec<&Fact>> = BTreeMap::new();
+        // Neighbours nearly always share a day: its name is made once per run, not once per fact.
+        let mut run: Option<(FactKind, i64, Vec<&Fact>)> = None;
+        for fact in facts {
+            let day = fact.bucket().0.div_euclid(86_400_000_000);
+            match &mut run {
+                Some((kind, same, group)) if *kind == fact.kind() && *same == day => group.push(fact),
+                _ => {
+                    flush(&mut partitions, run.replace((fact.kind(), day, vec![fact])));
+                }
+            }
+        }
+        flush(&mut partitions, run);
+        for ((kind, date), mut facts) in partitions {
+            facts.sort_by_key(|f| (f.camera().as_str(), f.bucket(), f.id()));
+            let table = kind.table();
+            for part in facts.chunks(FILE_ROWS) {
+                self.stage(kind, &table, part)?;
+                let mut generations = Generations::new();
+                for fact in part {
+                    generations.entry(fact.camera().as_str().into()).or_default().insert(fact.generation().0);
+                }
+                let connection = self.connection;
+                let file = self.write(connection, "SELECT * FROM staged", Part::Facts, &table, &date, generations)?;
+                self.next.files.extend(file);
+            }
+        }
+        // The staged rows go now, not at the next publication.
+        self.connection
+            .execute_batch("DROP TABLE IF EXISTS staged")
+            .map_err(|e| SinkError::duck("staging facts", self.dir, e))
+    }
+
+    fn stage(&self, kind: FactKind, table: &Table, facts: &[&Fact]) -> Result<(), SinkError> {
+        let fail = |e| SinkError::duck(format!("staging {}", table.name), self.dir, e);
+        self.connection.execute_batch(&create_table("OR REPLACE", "staged", table)).map_err(fail)?;
+        let mut appender = self.connection.appender("staged").map_err(fail)?;
+        for chunk in facts.chunks(CHUNK) {
+            appender.append_record_batch(kind.encode(chunk.iter().copied())).map_err(fail)?;
+        }
+        appender.flush().map_err(fail)
+    }
+
+    /// Joins the small files of a kind and day to one when there are many.
+    fn compact(&mut self, compacted: u64) -> Result<(), SinkError> {
+        let mut days: BTreeMap<(String, String), Vec<LakeFile>> = BTreeMap::new();
+        for file in self.next.files.iter().filter(|f| f.part == Part::Facts && f.bytes < compacted) {
+            days.entry((file.table.clone(), file.date.clone())).or_default().push(file.clone());
+        }
+        for files in days.into_values().filter(|files| files.len() > FILES_PER_DAY) {
+            let mut generations = Generations::new();
+            for (camera, own) in files.iter().flat_map(|f| &f.generations) {
+                generations.entry(camera.clone()).or_default().extend(own);
+            }
+            self.join(&files, "", generations)?;
+            for file in &files {
+                if self.made.contains(file) {
+                    // Never listed, so nobody reads it.
+                    self.next.files.retain(|f| f.path != file.path);
+                    unlink(&self.dir.join(&file.path))?;
+                } else {
+                    self.next.supersede(&file.path, self.now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the rows of files of one kind and day to a new one.
+    fn join(&mut self, files: &[LakeFile], filter: &str, generations: Generations) -> Result<(), SinkError> {
+        let Some(first) = files.first() else { return Ok(()) };
+        let Some(table) = FactKind::ALL.iter().map(|k| k.table()).find(|t| t.name == first.table) else {
+            return Err(SinkError::Damaged {
+                path: self.dir.join(&first.path),
+                detail: format!("this gemba knows no facts called {}", first.table),
+            });
+        };
+        let paths: Vec<_> = files.iter().map(|f| text(&self.dir.join(&f.path).to_string_lossy())).collect();
+        let order = file_order(&table);
+        let select = format!("SELECT * FROM {} {filter} ORDER BY {order}", catalog::read(&paths));
+        let connection = self.connection;
+        let file = self.write(connection, &select, Part::Facts, &table, &first.date, generations)?;
+        self.next.files.extend(file);
+        Ok(())
+    }
+
+    /// Writes a day of a view from the store; a day without rows loses its file, an unchanged one keeps it.
+    fn rewrite(&mut self, store: &Connection, view: ViewKind, date: &str) -> Result<(), SinkError> {
+        let table = view.table();
+        let old = self.next.of(Part::Views, table.name).find(|f| f.date == date).cloned();
+        let select = format!(
+            "SELECT * FROM {} WHERE {} ORDER BY {}",
+            ident(table.name),
+            on_date(&table, date),
+            file_order(&table)
+        );
+        let new = self.draft(store, &select, Part::Views, &table, date, Generations::new())?;
+        if let (Some(old), Some(new)) = (&old, &new)
+            && (old.rows, old.bytes, old.crc32c) == (new.file.rows, new.file.bytes, new.file.crc32c)
+        {
+            return Ok(());
+        }
+        let named = new.map(|draft| self.keep(draft)).transpose()?;
+        if let Some(old) = old {
+            self.next.supersede(&old.path, self.now);
+        }
+        self.next.files.extend(named);
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        connection: &Connection,
+        select: &str,
+        part: Part,
+        table: &Table,
+        date: &str,
+        generations: Generations,
+    ) -> Result<Option<LakeFile>, SinkError> {
+        let draft = self.draft(connection, select, part, table, date, generations)?;
+        draft.map(|draft| self.keep(draft)).transpose()
+    }
+
+    fn draft(
+        &self,
+        connection: &Connection,
+        select: &str,
+        part: Part,
+        table: &Table,
+        date: &str,
+        generations: Generations,
+    ) -> Result<Option<Draft>, SinkError> {
+        let place = Place { dir: self.dir, part, table, date, number: self.next.next_file };
+        Draft::write(connection, select, &place, generations)
+    }
+
+    fn keep(&mut self, draft: Draft) -> Result<LakeFile, SinkError> {
+        let file = draft.name()?;
+        self.next.next_file += 1;
+        self.made.push(file.clone());
+        Ok(file)
+    }
+}
+
+/// Removes the files of an attempt that came to nothing; what stays is removed by the next start.
+fn discard(dir: &Path, made: &[LakeFile]) {
+    for file in made {
+        let _ = unlink(&dir.join(&file.path));
+    }
+}
+
+fn flush<'a>(
+    partitions: &mut BTreeMap<(FactKind, String), Vec<&'a Fact>>,
+    run: Option<(FactKind, i64, Vec<&'a Fact>)>,
+) {
+    if let Some((kind, _, mut group)) = run
+        && let Some(first) = group.first()
+    {
+        partitions.entry((kind, first.bucket().date())).or_default().append(&mut group);
+    }
+}

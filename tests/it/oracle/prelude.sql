@@ -1,0 +1,36 @@
+-- What several views stand on, from the definitions. All times are µs since the epoch, as BIGINT.
+
+-- The hour of a minute: its start less what the site's clock shows beyond the whole hour.
+CREATE MACRO clock_shows(us) AS
+    epoch_us(('epoch'::TIMESTAMPTZ + to_microseconds(us)) AT TIME ZONE (SELECT time_zone FROM rule_clock));
+CREATE MACRO minute_of(us) AS us - us % 60000000;
+CREATE MACRO hour_of(us) AS minute_of(us) - clock_shows(minute_of(us)) % 3600000000;
+
+CREATE TABLE pt AS
+SELECT camera, generation, track, epoch_us(ts) AS ts, frame::HUGEINT AS frame, id, class, model,
+       ((x0::BIGINT + x1 - (((x0::BIGINT + x1) % 2) + 2) % 2) // 2) * 1000000 // (width::BIGINT * 16) AS x,
+       y1::BIGINT * 1000000 // (height::BIGINT * 16) AS y,
+       width::HUGEINT AS w, height::HUGEINT AS h
+FROM track_point;
+
+CREATE TABLE track_last AS
+SELECT camera, generation, track, max(ts) AS last_ts FROM pt GROUP BY ALL;
+
+CREATE TABLE track_reason AS
+SELECT camera, generation, track, arg_max(reason, (last_seen, id)) AS reason FROM track_end GROUP BY ALL;
+
+CREATE TABLE generation_end AS
+SELECT camera, generation, max(epoch_us(ended)) AS ended FROM coverage WHERE end_reason <> 'continues' GROUP BY ALL;
+
+-- Stretches that some coverage row saw, cut at every start, every end and every minute.
+CREATE TABLE cov AS
+SELECT camera, epoch_us(started) AS a, least(epoch_us(ended), epoch_us(started) + 86400000000) AS b FROM coverage;
+CREATE TABLE seen AS
+WITH cuts AS (
+    SELECT camera, a AS t FROM cov UNION SELECT camera, b FROM cov
+    UNION SELECT camera, unnest(range(minute_of(a), b + 60000000, 60000000)) FROM cov
+), spans AS (
+    SELECT camera, t AS a, lead(t) OVER (PARTITION BY camera ORDER BY t) AS b FROM cuts
+)
+SELECT s.camera, s.a, s.b FROM spans s
+WHERE s.b IS NOT NULL AND EXISTS (FROM cov c WHERE c.camera = s.camera AND c.a <= s.a AND c.b >= s.b);

@@ -16,16 +16,19 @@ use super::background::Background;
 use super::components::{Component, components};
 use super::shrink::{Shrinker, Small};
 use crate::detect::Detection;
-use crate::frame::Frame;
+use crate::frame::{Frame, Rect};
 use gemba_schemas::id::{Generation, Name};
 use gemba_schemas::time::EventTime;
 
 /// Least share of the picture that a figure covers.
-const LEAST_SHARE: f32 = 0.0006;
+const LEAST_SHARE: f32 = 0.001;
 /// Least height of a figure, as a share of the picture's.
-const LEAST_HEIGHT: f32 = 0.04;
+const LEAST_HEIGHT: f32 = 0.08;
 /// A shadow leaves at least this share of the background's light.
 const DARKEST_SHADOW: f32 = 0.5;
+/// Mean difference from the background, in grey levels, from which a figure is certain to be more than
+/// the flicker of a compressed picture.
+const CLEAR_CONTRAST: f32 = 25.0;
 /// Time after which a figure is known well enough to be told apart from another, s.
 const KNOWN_AFTER: f32 = 1.0;
 /// Share of its expected samples below which a figure inside a group is no longer seen.
@@ -46,11 +49,14 @@ struct Figure {
     size: [f32; 2],
     /// How long it has been known, s.
     age: f32,
+    /// Mean difference from the background when last seen alone, grey levels.
+    contrast: f32,
 }
 
 /// The detector for one camera.
 pub struct Blobs {
     class: Name,
+    area: [f64; 4],
     shrinker: Shrinker,
     small: Small,
     last: Small,
@@ -60,10 +66,11 @@ pub struct Blobs {
 }
 
 impl Blobs {
-    /// A detector whose figures are of class `class`.
-    pub fn new(class: Name) -> Self {
+    /// A detector that looks in `area` (fractions left, top, right, bottom) and whose figures are of class `class`.
+    pub fn new(class: Name, area: Option<[f64; 4]>) -> Self {
         Self {
             class,
+            area: area.unwrap_or([0.0, 0.0, 1.0, 1.0]),
             shrinker: Shrinker::default(),
             small: Small::default(),
             last: Small::default(),
@@ -75,7 +82,9 @@ impl Blobs {
 
     /// The figures in the next sampled frame. A new generation begins with a new background.
     pub fn detect(&mut self, frame: &Frame) -> Vec<Detection> {
-        self.shrinker.shrink(frame.luma(), &mut self.small);
+        let luma = frame.luma();
+        let area = Rect::from_fractions(self.area, luma.width, luma.height);
+        self.shrinker.shrink(luma.crop(area), &mut self.small);
         let dt = match self.at {
             Some((generation, ts)) if generation == frame.meta.generation => (frame.meta.ts - ts).as_secs_f64() as f32,
             _ => {
@@ -90,9 +99,12 @@ impl Blobs {
         self.figures
             .iter()
             .map(|f| {
+                let (left, top) = (area.x0 as f32, area.y0 as f32);
                 let [x0, y0, x1, y1] = f.bounds.map(|v| v * factor);
+                let [x0, y0, x1, y1] = [x0 + left, y0 + top, x1 + left, y1 + top];
                 let fill = f.area / (f.size[0] * f.size[1]).max(1.0);
-                Detection { class: self.class, score: (0.35 + fill).clamp(0.0, 1.0), x0, y0, x1, y1 }
+                let score = (0.35 + fill).min(1.0) * (f.contrast / CLEAR_CONTRAST).min(1.0);
+                Detection { class: self.class, score, x0, y0, x1, y1 }
             })
             .collect()
     }
@@ -168,17 +180,20 @@ impl Blobs {
 
     fn alone(&self, component: &Component, bounds: [f32; 4], before: Option<&Figure>, dt: f32) -> Figure {
         let size = [bounds[2] - bounds[0], bounds[3] - bounds[1]];
-        let fresh = Figure { bounds, velocity: [0.0; 2], area: component.len() as f32, size, age: 0.0 };
+        let difference =
+            |i: &u32| (f32::from(self.small.data[*i as usize]) - self.background.expected(*i as usize)).abs();
+        let area = component.len() as f32;
+        let contrast = component.iter().map(difference).sum::<f32>() / area;
         match before {
             Some(b) => {
                 // The size of a walking figure swings with its steps: remember a mean of the last second or so.
                 let rate = (dt / 0.7).min(1.0);
                 let mix = |old: f32, new: f32| old + rate * (new - old);
-                let area = mix(b.area, component.len() as f32);
+                let area = mix(b.area, area);
                 let size = [mix(b.size[0], size[0]), mix(b.size[1], size[1])];
-                Figure { area, size, ..moved(b, bounds, dt) }
+                Figure { area, size, contrast, ..moved(b, bounds, dt) }
             }
-            None => fresh,
+            None => Figure { bounds, velocity: [0.0; 2], area, size, age: 0.0, contrast },
         }
     }
 

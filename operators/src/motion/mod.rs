@@ -17,6 +17,8 @@ mod shrink;
 mod stage;
 
 pub use blobs::Blobs;
-pub use change::Change;
-pub use shrink::{Shrinker, Small};
-pub use stage::{Area, MotionStage};
+pub use stage::MotionStage;
+
+pub(crate) use change::Change;
+pub(crate) use shrink::{Shrinker, Small};
+pub(crate) use stage::{NOISE, energy};

@@ -13,27 +13,18 @@ use gemba_schemas::id::{FactId, Generation, Name};
 use std::convert::Infallible;
 
 /// Energies up to this are noise: 0.1 %, in 1/10 000.
-const NOISE: u16 = 10;
+pub(crate) const NOISE: u16 = 10;
 
-/// A named rectangle of the picture, in fractions `[left, top, right, bottom]`.
-#[derive(Clone, Copy, Debug)]
-pub struct Area {
-    /// Its name; the whole picture is called `frame`.
-    pub name: Name,
-    /// Its sides.
-    pub rect: [f64; 4],
-}
-
-impl Area {
-    /// The whole picture.
-    pub fn frame() -> Self {
-        Self { name: Name::new("frame"), rect: [0.0, 0.0, 1.0, 1.0] }
-    }
+/// A part of the picture, and the span that is running in it.
+struct Area {
+    name: Name,
+    rect: [f64; 4],
+    span: Option<MotionSpan>,
 }
 
 /// Measures the motion in areas of one camera's picture.
 pub struct MotionStage {
-    areas: Vec<(Area, Option<MotionSpan>)>,
+    areas: Vec<Area>,
     shrinker: Shrinker,
     small: Small,
     change: Change,
@@ -41,10 +32,10 @@ pub struct MotionStage {
 }
 
 impl MotionStage {
-    /// A stage that measures in `areas`.
-    pub fn new(areas: impl IntoIterator<Item = Area>) -> Self {
+    /// A stage that measures in `areas`: names and rectangles `[left, top, right, bottom]` in fractions.
+    pub fn new(areas: Vec<(Name, [f64; 4])>) -> Self {
         Self {
-            areas: areas.into_iter().map(|a| (a, None)).collect(),
+            areas: areas.into_iter().map(|(name, rect)| Area { name, rect, span: None }).collect(),
             shrinker: Shrinker::default(),
             small: Small::default(),
             change: Change::default(),
@@ -53,33 +44,31 @@ impl MotionStage {
     }
 
     fn finish(&mut self, out: &mut Outlet<Infallible>) {
-        for (_, span) in &mut self.areas {
-            out.facts.extend(span.take().map(Into::into));
-        }
+        self.close(out);
         self.change.reset();
         self.generation = None;
+    }
+
+    fn close(&mut self, out: &mut Outlet<Infallible>) {
+        out.facts.extend(self.areas.iter_mut().filter_map(|a| a.span.take()).map(Into::into));
     }
 
     fn look(&mut self, frame: &Frame, out: &mut Outlet<Infallible>) {
         self.shrinker.shrink(frame.luma(), &mut self.small);
         let Some(mask) = self.change.step(&self.small) else {
             // A picture without a predecessor: nothing is known of motion, so what ran has ended.
-            for (_, span) in &mut self.areas {
-                out.facts.extend(span.take().map(Into::into));
-            }
-            return;
+            return self.close(out);
         };
-        for (area, span) in &mut self.areas {
+        for area in &mut self.areas {
             let energy = energy(mask, self.small.width, self.small.height, area.rect);
-            // A frame that is not later than the last one adds nothing; the decoder does not give out any.
-            let cut = energy <= NOISE || span.as_ref().is_some_and(|s| frame.meta.ts - s.started > SPAN_LIMIT);
-            if cut {
-                out.facts.extend(span.take().map(Into::into));
+            let full = area.span.as_ref().is_some_and(|s| frame.meta.ts - s.started > SPAN_LIMIT);
+            if energy <= NOISE || full {
+                out.facts.extend(area.span.take().map(Into::into));
             }
             if energy > NOISE {
-                match span {
-                    Some(s) => extend(s, frame, energy),
-                    None => *span = Some(begin(area.name, frame, energy)),
+                match &mut area.span {
+                    Some(span) => extend(span, frame, energy),
+                    None => area.span = Some(begin(area.name, frame, energy)),
                 }
             }
         }
@@ -106,7 +95,7 @@ impl Stage for MotionStage {
 }
 
 /// The share of an area that changed, in 1/10 000.
-fn energy(mask: &[bool], width: usize, height: usize, rect: [f64; 4]) -> u16 {
+pub(crate) fn energy(mask: &[bool], width: usize, height: usize, rect: [f64; 4]) -> u16 {
     let r = Rect::from_fractions(rect, width, height);
     let all = r.x1.saturating_sub(r.x0) * r.y1.saturating_sub(r.y0);
     if all == 0 {

@@ -164,7 +164,7 @@ fn golden_floor_by_motion() {
     let clips = shared().join("data/clips");
     let Some(frames) = frames(&clips.join("floor-7.mp4"), 1280, 720) else { return };
     let truth = json(&clips.join("floor-7.json"));
-    let mut blobs = Blobs::new(Name::new("person"));
+    let mut blobs = Blobs::new(Name::new("person"), None);
     let tracks = follow(frames, |f| blobs.detect(f));
 
     let (mut right, mut all) = (0, 0);
@@ -201,7 +201,7 @@ const TABLE: [[f64; 2]; 4] = [[0.30, 0.62], [0.80, 0.62], [0.80, 1.01], [0.30, 1
 fn golden_person_by_motion() {
     let clips = shared().join("data/clips");
     let Some(frames) = frames(&clips.join("one-by-one-person-detection.mp4"), 768, 432) else { return };
-    let mut blobs = Blobs::new(Name::new("person"));
+    let mut blobs = Blobs::new(Name::new("person"), None);
     let tracks = follow(frames, |f| blobs.detect(f));
     check_person(&tracks, &clips);
 }

@@ -108,6 +108,7 @@ fn golden_simulated_sequences() {
         let Some(s) = load(name) else { return };
         for every in [1u64, 4] {
             let mut tracker = Tracker::new(TrackerConfig {
+                thresholds: BTreeMap::new(),
                 threshold: 0.5,
                 low: 0.1,
                 lost_after: Micros::from_secs(3),

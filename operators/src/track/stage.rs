@@ -18,6 +18,7 @@ const LOW: f32 = 0.1;
 /// Follows the detected things of one camera.
 pub struct TrackStage {
     threshold: f32,
+    thresholds: BTreeMap<Name, f32>,
     lost_after: Micros,
     run: Option<Run>,
 }
@@ -37,13 +38,20 @@ impl TrackStage {
     /// A stage in which a detection of score `threshold` (0–1) begins a track, and a track that is not
     /// seen is kept for `lost_after`.
     pub fn new(threshold: f32, lost_after: Micros) -> Self {
-        Self { threshold, lost_after, run: None }
+        Self { threshold, thresholds: BTreeMap::new(), lost_after, run: None }
+    }
+
+    /// The same stage with other thresholds for single classes.
+    pub fn with_thresholds(mut self, thresholds: impl IntoIterator<Item = (Name, f32)>) -> Self {
+        self.thresholds.extend(thresholds);
+        self
     }
 
     fn begin(&self, first: &Detections) -> Run {
         let config = TrackerConfig {
             threshold: self.threshold,
-            low: LOW.min(self.threshold),
+            thresholds: self.thresholds.clone(),
+            low: LOW,
             lost_after: self.lost_after,
             width: first.width,
             height: first.height,

@@ -23,6 +23,7 @@ use gemba_schemas::geometry::PixelBox;
 use gemba_schemas::id::Name;
 use gemba_schemas::score::Score;
 use gemba_schemas::time::{EventTime, Micros};
+use std::collections::BTreeMap;
 
 /// Detections after which a track is confirmed.
 const CONFIRM: u32 = 3;
@@ -42,10 +43,12 @@ const SAME_THING: f64 = 0.7;
 const LEFT_SHARE: f64 = 0.3;
 
 /// What a tracker needs to know.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TrackerConfig {
     /// Score from which a detection is clear: it may begin a track. 0–1.
     pub threshold: f32,
+    /// The same for single classes, over `threshold`.
+    pub thresholds: BTreeMap<Name, f32>,
     /// Score from which a detection may continue a track. 0–1.
     pub low: f32,
     /// How long a track that is not seen is kept.
@@ -147,11 +150,10 @@ impl Tracker {
 
         let boxes: Vec<Ltrb> = detections.iter().map(ltrb).collect();
         let usable = |b: &Ltrb| b.iter().all(|v| v.is_finite()) && b[0] < b[2] && b[1] < b[3];
-        let scored = |low: f32, high: f32| -> Vec<usize> {
-            (0..boxes.len()).filter(|&i| usable(&boxes[i]) && (low..high).contains(&detections[i].score)).collect()
-        };
-        let mut clear = scored(self.config.threshold, f32::INFINITY);
-        let mut faint = scored(self.config.low, self.config.threshold);
+        let threshold = |d: &Detection| self.config.thresholds.get(&d.class).copied().unwrap_or(self.config.threshold);
+        let (mut clear, mut faint): (Vec<usize>, Vec<usize>) = (0..boxes.len())
+            .filter(|&i| usable(&boxes[i]) && detections[i].score >= self.config.low.min(threshold(&detections[i])))
+            .partition(|&i| detections[i].score >= threshold(&detections[i]));
 
         let mut matched: Vec<Option<usize>> = vec![None; self.tracks.len()];
         let (known, young): (Vec<usize>, Vec<usize>) = (0..self.tracks.len()).partition(|&t| self.tracks[t].number > 0);

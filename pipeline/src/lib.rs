@@ -24,7 +24,7 @@
 //! | [`footage`], [`unit`] | what is read, and the operator that reads it |
 //! | [`worker`], [`commit`], [`engine`] | the threads: workers, the one writer, a run from start to end |
 //! | [`endpoint`] | HTTP |
-//! | [`cli`], [`terminal`], [`signal`], [`progress`] | the command line and what it shows |
+//! | [`cli`], [`terminal`], [`text`], [`signal`], [`progress`] | the command line and what it shows |
 //! | [`demo`], [`overlay`], [`draw`] | rendered footage with known truth; annotated video |
 
 pub mod cli;
@@ -39,6 +39,7 @@ pub mod overlay;
 pub mod progress;
 pub mod signal;
 pub mod terminal;
+pub mod text;
 pub mod unit;
 pub mod worker;
 

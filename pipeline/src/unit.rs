@@ -7,9 +7,9 @@
 
 use crate::commit::Loaded;
 use gemba_operators::decode::Decode;
-use gemba_operators::detect::stage::DetectStage;
+use gemba_operators::detect::stage::{DetectStage, Eye, Gate};
 use gemba_operators::detect::{Detector, DetectorConfig};
-use gemba_operators::motion::{Area, MotionStage};
+use gemba_operators::motion::{Blobs, MotionStage};
 use gemba_operators::sample::Sampler;
 use gemba_operators::scan::{ScanArea, ScanConfig, Scanner};
 use gemba_operators::source::{self, GenerationPlan, Source, StopFlag};
@@ -242,11 +242,17 @@ impl Unit {
     /// Its detector. Planning has opened the model once, so that it opens here too; if it does not any more,
     /// the camera goes on without.
     pub fn detector(&self) -> DetectStage {
-        let config = detector_config(&self.site, &self.camera);
-        match config {
-            Some(c) => DetectStage::Model(Detector::open(&c).ok().map(Box::new)),
-            None => DetectStage::Blobs(Box::new(gemba_operators::motion::Blobs::new(Name::new("person")))),
-        }
+        let Some(detect) = self.camera.needs().detect else { return DetectStage::new(None) };
+        let area = self.camera.area_rect(&detect.area).unwrap_or([0.0, 0.0, 1.0, 1.0]);
+        let eye = match detector_config(&self.site, &self.camera) {
+            Some(config) => Detector::open(&config).ok().map(Eye::Network),
+            None => {
+                let class = Name::new(detect.classes.first().map_or("person", |c| c));
+                Some(Eye::Blobs(Blobs::new(class, (detect.area != "frame").then_some(area))))
+            }
+        };
+        let stage = DetectStage::new(eye);
+        if detect.gate { stage.gated(Gate { heartbeat: detect.heartbeat.0 }, area) } else { stage }
     }
 
     /// Its tracker.
@@ -257,8 +263,7 @@ impl Unit {
 
     /// Its measurement of motion.
     pub fn motion(&self) -> MotionStage {
-        let areas = self.areas(self.camera.needs().motion.map(|m| m.areas));
-        MotionStage::new(areas.map(|(name, rect)| Area { name, rect }))
+        MotionStage::new(self.areas(self.camera.needs().motion.map(|m| m.areas)).collect())
     }
 
     /// Named areas with their rectangles. Validation has made sure that they exist.

@@ -329,10 +329,10 @@ fn mark(pending: &mut BTreeMap<EventTime, Pending>, place: Option<Place>, state:
 }
 
 fn open_decoder(stream: &Stream) -> Result<ffmpeg::decoder::Video, ffmpeg::Error> {
-    let codec = ffmpeg::decoder::find(stream.parameters.id()).ok_or(ffmpeg::Error::DecoderNotFound)?;
     let mut decoder = Context::from_parameters(stream.parameters.clone())?.decoder();
     decoder.set_packet_time_base((1, 1_000_000));
     decoder.set_flags(ffmpeg::codec::Flags::OUTPUT_CORRUPT);
+    let codec = ffmpeg::decoder::find(stream.parameters.id()).ok_or(ffmpeg::Error::DecoderNotFound)?;
     decoder.open_as_with(codec, decoder_options())?.video()
 }
 

@@ -75,7 +75,7 @@ pub(crate) struct Watch {
     credit: usize,
 }
 
-/// What has been found so far in the frame at hand.
+/// What has been found so far in the frame at hand, and what is left to spend on it.
 struct Glance<'a> {
     plane: &'a Plane<'a>,
     decoded: Vec<(Reading, Option<Try>)>,
@@ -153,7 +153,9 @@ impl Watch {
     pub fn look(&mut self, plane: &Plane, areas: &[Rect]) -> Vec<String> {
         if !self.reference.fits(plane) {
             self.reference = Reference::new(plane.width, plane.height);
-            (self.known.clear(), self.misses.clear(), self.unread.clear());
+            self.known.clear();
+            self.misses.clear();
+            self.unread.clear();
         }
         self.sample += 1;
         let watched = merged(areas.iter().filter(|r| r.x0 < r.x1 && r.y0 < r.y1).map(|r| grown(*r, plane)).collect());

@@ -197,9 +197,12 @@ impl Encoder {
         video.set_color_range(util::color::Range::MPEG);
         video.set_color_primaries(util::color::Primaries::BT709);
         video.set_color_transfer_characteristic(util::color::TransferCharacteristic::BT709);
+        // Closed groups of pictures: a reader that seeks to a key frame needs nothing before it.
+        let mut flags = codec::Flags::CLOSED_GOP;
         if output.format().flags().contains(format::Flags::GLOBAL_HEADER) {
-            video.set_flags(codec::Flags::GLOBAL_HEADER);
+            flags |= codec::Flags::GLOBAL_HEADER;
         }
+        video.set_flags(flags);
         let mut options = Dictionary::new();
         options.set("threads", "1");
         if x264.is_some() {

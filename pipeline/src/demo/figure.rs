@@ -4,7 +4,7 @@
 //! differ from person to person.
 
 use super::floor::{Stand, project};
-use crate::draw::{Bounds, Ink, Shape, blend, fill, shade};
+use crate::draw::{Bounds, Ink, Shape, fill, paint, shade};
 use gemba_operators::encode::Planes;
 
 /// Shirt, trousers, hair, skin.
@@ -86,9 +86,9 @@ pub fn draw(planes: &mut Planes, stand: &Stand) {
         // A little rounder than flat: light comes from above on the left.
         if let Shape::Capsule { ra, rb, a, .. } = shape {
             let round = 0.5 * (ra + rb);
-            blend(planes, shape.bounds(1.2), |x, y| {
+            paint(planes, &shape, 1.2, 1.0, |x, _| {
                 let side = ((a[0] - x) / (4.0 * round.max(1.0))).clamp(-0.5, 0.5);
-                (shape.cover(x, y, 1.2), ink.lit(1.0 + 0.22 * side))
+                ink.lit(1.0 + 0.22 * side)
             });
         } else {
             fill(planes, &shape, 1.2, 1.0, ink);

@@ -125,8 +125,8 @@ pub fn shipping(text: &str, damage: Damage) -> Result<Label, DemoError> {
     texture.rect(right, (n + QUIET - 3) * TEXELS, 80, 3 * TEXELS, 30);
     print_text(&mut texture, text, QUIET * TEXELS, (n + 2 * QUIET - 1) * TEXELS, 2);
     match damage {
-        // Half a module: every module still has a middle of its own.
-        Damage::Blurred => texture.blur(0.5 * TEXELS as f32),
+        // Under half a module: every module still has a middle of its own.
+        Damage::Blurred => texture.blur(0.4 * TEXELS as f32),
         Damage::Impossible => {
             texture.blur(1.2 * TEXELS as f32);
             texture.rect((QUIET - 2) * TEXELS, (QUIET - 1) * TEXELS, (n + 4) * TEXELS, 8 * TEXELS, 165);

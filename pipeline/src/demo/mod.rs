@@ -163,7 +163,7 @@ fn render_clips(dir: &Path, truth: &Truth, progress: &mut dyn FnMut(f64)) -> Res
 }
 
 /// Draws one clip, frame by frame; `each` takes the planes and says whether to go on.
-fn draw_clip(seed: u64, clip: &ClipTruth, each: &mut dyn FnMut(&Planes) -> Result<bool, DemoError>) -> Result<(), DemoError> {
+pub(crate) fn draw_clip(seed: u64, clip: &ClipTruth, each: &mut dyn FnMut(&Planes) -> Result<bool, DemoError>) -> Result<(), DemoError> {
     let mut planes = Planes::new(WIDTH, HEIGHT);
     if clip.camera == floor::CAMERA {
         let scene = floor_scene::Scene::new(seed);

@@ -95,6 +95,15 @@ impl Shape {
         }
     }
 
+    /// Whether [`Shape::distance`] never changes by more than the way gone, so that it can be trusted far away.
+    pub fn is_metric(&self) -> bool {
+        match self {
+            Self::Polygon { .. } => true,
+            Self::Capsule { ra, rb, .. } => ra.is_finite() && rb.is_finite(),
+            Self::Ellipse { .. } => false,
+        }
+    }
+
     /// How much of a pixel the shape covers, for an edge `soft` pixels wide.
     #[inline]
     pub fn cover(&self, x: f32, y: f32, soft: f32) -> f32 {

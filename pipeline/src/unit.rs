@@ -257,8 +257,9 @@ impl Unit {
 
     /// Its tracker.
     pub fn tracker(&self) -> TrackStage {
-        let detect = self.camera.needs().detect;
-        TrackStage::new(detect.map_or(0.5, |d| d.threshold.0 as f32), detect.map_or(Micros::from_secs(3), |d| d.lost_after.0))
+        let Some(detect) = self.camera.needs().detect else { return TrackStage::new(0.5, Micros::from_secs(3)) };
+        let single = detect.thresholds.iter().map(|(class, t)| (Name::new(class), t.0 as f32));
+        TrackStage::new(detect.threshold.0 as f32, detect.lost_after.0).with_thresholds(single)
     }
 
     /// Its measurement of motion.

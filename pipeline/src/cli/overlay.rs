@@ -1,7 +1,7 @@
 //! `gemba overlay`: a clip with everything that was seen drawn in.
 
 use super::replay;
-use crate::engine::{self, Options};
+use crate::engine::Options;
 use crate::footage::Speed;
 use crate::overlay;
 use crate::unit::Override;

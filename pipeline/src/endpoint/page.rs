@@ -124,9 +124,9 @@ fn table(html: &mut String, batches: &[RecordBatch]) {
     html.push_str("</tbody></table></div>");
 }
 
-/// A value as a person reads it: durations in seconds, times to the tenth.
+/// A value as a person reads it: durations in seconds, times to the millisecond.
 fn cell(column: &dyn Array, name: &str, row: usize) -> String {
-    let options = FormatOptions::new().with_null("–").with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.1f"));
+    let options = FormatOptions::new().with_null("–").with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.3f"));
     let text = ArrayFormatter::try_new(column, &options)
         .and_then(|f| f.value(row).try_to_string())
         .unwrap_or_else(|e| e.to_string());

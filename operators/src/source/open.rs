@@ -24,7 +24,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::{io::Read, sync::Arc};
 
 /// Demuxers that may be used, by FFmpeg's names.
-pub const CONTAINERS: &str = "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mxf,gif,mjpeg,h264,hevc,ivf,m4v";
+pub const CONTAINERS: &str =
+    "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mxf,gif,mjpeg,jpeg_pipe,h264,hevc,ivf,m4v";
 
 /// The largest picture that is decoded, in pixels: 8192 × 8192.
 pub const MAX_PIXELS: u64 = 8192 * 8192;
@@ -184,7 +185,8 @@ fn open_context(name: &CStr, stop: Option<&StopFlag>) -> Result<Input, Problem> 
         for options in decoding {
             drop(ffmpeg::Dictionary::own(options));
         }
-        if found < 0 { Err(Problem::Library(found.into())) } else { Ok(input) }
+        // Also what a picture that is larger than allowed comes to where only its own header tells its size.
+        if found < 0 { Err(Problem::NoPicture) } else { Ok(input) }
     }
 }
 

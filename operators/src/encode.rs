@@ -20,7 +20,9 @@ const CLOCK: i64 = 90_000;
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
     /// The picture has no size that 4:2:0 video can have.
-    #[error("{width}×{height} px at {fps} fps cannot be encoded; width and height must be even, from 2 to 16384, and fps above 0")]
+    #[error(
+        "{width}×{height} px at {fps} fps cannot be encoded; width and height must be even, from 2 to 16384, and fps above 0"
+    )]
     Shape {
         /// Width asked for.
         width: usize,

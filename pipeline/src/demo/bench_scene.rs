@@ -82,7 +82,12 @@ impl Scene {
             CARDBOARD.lit(fibre * tone * light(LAMP, x, y))
         });
         let at = |s: f32, t: f32| project(corners, s, t);
-        outline(planes, &[at(0.004, 0.006), at(0.996, 0.006), at(0.996, 0.994), at(0.004, 0.994)], 1.6, CARDBOARD.lit(0.72));
+        outline(
+            planes,
+            &[at(0.004, 0.006), at(0.996, 0.006), at(0.996, 0.994), at(0.004, 0.994)],
+            1.6,
+            CARDBOARD.lit(0.72),
+        );
         if pose.face < 0.0 {
             line(planes, at(0.0, 0.5), at(1.0, 0.5), 2.0, CARDBOARD.lit(0.62));
             let end = (0.08 + 1.3 * pose.done).min(1.0);
@@ -113,7 +118,8 @@ impl Scene {
         stick(planes, &label.texture, quad, smear, light(LAMP, quad[0][0], quad[0][1]));
         if damage == Damage::Covered {
             // A thumb on the corner that has no finder pattern.
-            let on = |m: f32, n: f32| project(quad, (QUIET as f32 + m) / label.width, (QUIET as f32 + n) / label.height);
+            let on =
+                |m: f32, n: f32| project(quad, (QUIET as f32 + m) / label.width, (QUIET as f32 + n) / label.height);
             let n = label.modules as f32;
             let (tip, root) = (on(n - 3.5, n - 3.0), on(n + 14.0, n + 26.0));
             shade(planes, &Shape::capsule([tip[0] + 3.0, tip[1] + 4.0], root, 17.0, 24.0), 8.0, 0.25);
@@ -254,7 +260,12 @@ fn trigger_card(p: &mut Planes) -> Result<(), DemoError> {
     let px = side / card.modules as f32;
     let quiet = QUIET as f32 * px;
     let (x0, y0, x1, y1) = (x - quiet, y - quiet, x + side + quiet, y + side + quiet);
-    shade(p, &Shape::polygon(&[[x0 + 2.0, y0 + 3.0], [x1 + 3.0, y0 + 3.0], [x1 + 3.0, y1 + 4.0], [x0 + 2.0, y1 + 4.0]]), 5.0, 0.35);
+    shade(
+        p,
+        &Shape::polygon(&[[x0 + 2.0, y0 + 3.0], [x1 + 3.0, y0 + 3.0], [x1 + 3.0, y1 + 4.0], [x0 + 2.0, y1 + 4.0]]),
+        5.0,
+        0.35,
+    );
     stick(p, &card.texture, [[x0, y0], [x1, y0], [x1, y1], [x0, y1]], [0.0; 2], light(LAMP, x, y));
     for (cx, cy) in [(x0, y0), (x1, y0), (x1, y1), (x0, y1)] {
         let way = if (cx < x) == (cy < y) { 1.0 } else { -1.0 };

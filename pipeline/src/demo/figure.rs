@@ -68,10 +68,12 @@ fn strokes(stand: &Stand) -> Vec<Stroke> {
 
 /// Left, top, right and bottom of the figure in pixels, without its shadow.
 pub fn bounds(stand: &Stand) -> Bounds {
-    strokes(stand).iter().map(|s| s.shape.bounds(0.0)).fold(
-        [f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY],
-        |a, b| [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])],
-    )
+    strokes(stand)
+        .iter()
+        .map(|s| s.shape.bounds(0.0))
+        .fold([f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY], |a, b| {
+            [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])]
+        })
 }
 
 /// The figure's shadow on the floor: faint, so that it is no part of the figure.

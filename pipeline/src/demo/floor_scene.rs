@@ -58,7 +58,17 @@ fn background(seed: u64) -> Planes {
         (1.0, tile.lit((1.0 + tint + speckle - 0.10 * dark) * light(LAMP, x, y)))
     });
     // Where floor and wall meet.
-    shade(&mut p, &Shape::polygon(&[[-40.0, horizon - 2.0], [1320.0, horizon - 2.0], [1320.0, horizon + 6.0], [-40.0, horizon + 6.0]]), 34.0, 0.16);
+    shade(
+        &mut p,
+        &Shape::polygon(&[
+            [-40.0, horizon - 2.0],
+            [1320.0, horizon - 2.0],
+            [1320.0, horizon + 6.0],
+            [-40.0, horizon + 6.0],
+        ]),
+        34.0,
+        0.16,
+    );
     rect(&mut p, [0.0, horizon - 9.0, 1280.0, horizon], 1.0, Ink::rgb(150, 132, 112));
     mats(&mut p);
     furniture(&mut p);
@@ -74,7 +84,13 @@ fn mats(p: &mut Planes) {
     }
     let on = |x: f32, z: f32| project(x, 0.0, z).0;
     let [[x, z0], [_, z1]] = LINE_AT;
-    fill(p, &Shape::polygon(&[on(x - 0.9, z0), on(x, z0), on(x, z1), on(x - 0.9, z1)]), 1.2, 0.35, Ink::rgb(176, 176, 172));
+    fill(
+        p,
+        &Shape::polygon(&[on(x - 0.9, z0), on(x, z0), on(x, z1), on(x - 0.9, z1)]),
+        1.2,
+        0.35,
+        Ink::rgb(176, 176, 172),
+    );
     line(p, on(x, z0), on(x, z1), 3.0, Ink::rgb(216, 190, 96));
 }
 

@@ -143,7 +143,8 @@ mod tests {
     #[test]
     fn labels_hold_their_code_in_the_upper_left() {
         let label = shipping("TRK-1", Damage::None).unwrap();
-        let luma = |mx: usize, my: usize| label.texture.texels[(my * TEXELS + 4) * label.texture.width + mx * TEXELS + 4];
+        let luma =
+            |mx: usize, my: usize| label.texture.texels[(my * TEXELS + 4) * label.texture.width + mx * TEXELS + 4];
         assert!(luma(QUIET, QUIET) < 40 && luma(QUIET + 1, QUIET + 1) > 200 && luma(QUIET + 3, QUIET + 3) < 40);
         assert!(luma(1, 1) > 200, "quiet zone");
     }

@@ -28,11 +28,7 @@ impl Ink {
     pub const fn rgb(r: u8, g: u8, b: u8) -> Self {
         let (r, g, b) = (r as f32 / 255.0, g as f32 / 255.0, b as f32 / 255.0);
         let luma = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-        Self {
-            y: 16.0 + 219.0 * luma,
-            u: 128.0 + 224.0 * (b - luma) / 1.8556,
-            v: 128.0 + 224.0 * (r - luma) / 1.5748,
-        }
+        Self { y: 16.0 + 219.0 * luma, u: 128.0 + 224.0 * (b - luma) / 1.8556, v: 128.0 + 224.0 * (r - luma) / 1.5748 }
     }
 
     /// The same hue, lighter (`factor > 1`) or darker.

@@ -84,9 +84,10 @@ fn tripwire(overlay: &Overlay, mark: &LineMark, ts: EventTime, planes: &mut Plan
         let of_line = overlay.crossings.iter().filter(|c| c.line.as_str() == mark.name && c.ts <= ts);
         of_line.filter(|c| c.to_side.as_str() == side).count()
     };
-    let recent = overlay.crossings.iter().any(|c| {
-        c.line.as_str() == mark.name && c.ts <= ts && ts - c.ts <= Micros::from_millis(600)
-    });
+    let recent = overlay
+        .crossings
+        .iter()
+        .any(|c| c.line.as_str() == mark.name && c.ts <= ts && ts - c.ts <= Micros::from_millis(600));
     line(planes, from, to, if recent { 4.0 } else { 1.5 } * s as f32, if recent { WHITE } else { LINE });
     let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
     let length = dx.hypot(dy).max(1.0);

@@ -90,7 +90,10 @@ fn a_box_is_drawn_between_its_points_and_gone_after_the_last() {
     assert_eq!(bounds(4500), None);
     let mut planes = Planes::new(1280, 720);
     overlay.draw(at(0), &mut planes);
-    assert!(planes.u[(400 / 2) * 640 + 100 / 2] != 128 || planes.v[(400 / 2) * 640 + 100 / 2] != 128, "left edge of the box");
+    assert!(
+        planes.u[(400 / 2) * 640 + 100 / 2] != 128 || planes.v[(400 / 2) * 640 + 100 / 2] != 128,
+        "left edge of the box"
+    );
 }
 
 #[test]
@@ -111,7 +114,8 @@ fn codes_and_sessions_show_while_they_last() {
 #[test]
 fn wild_facts_and_small_pictures_do_not_break_it() {
     let site = site();
-    let facts = [point(u32::MAX, 0, i32::MAX / 32, -5000), point(1, 0, -90, -90), read("é→\u{1F600}", [0, 10], i32::MAX / 2)];
+    let facts =
+        [point(u32::MAX, 0, i32::MAX / 32, -5000), point(1, 0, -90, -90), read("é→\u{1F600}", [0, 10], i32::MAX / 2)];
     for camera in &site.cameras {
         let overlay = Overlay::new(camera, &facts, &[session()]);
         for (w, h) in [(1280, 720), (64, 36), (2, 2)] {

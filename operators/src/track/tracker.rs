@@ -11,7 +11,7 @@
 //! - a new track is confirmed by its third detection (a miss in between is forgiven), and what it showed
 //!   until then is given out with its own time; a track that is never confirmed is never heard of;
 //! - a thing that starts, stops or turns leaves its filter behind but hardly its own place: clear detections
-//!   that fit no filter are matched a last time by overlap, as the paper does from the start;
+//!   that fit no filter are matched a last time by overlap, where no other track is near;
 //! - a box that lies inside one that was matched begins no track: it is a part of that thing;
 //! - a track that leaves over the picture's edge ends there, so the next one to come in is not taken for it.
 //!
@@ -42,6 +42,8 @@ const WORST_FAINT_FIT: f64 = 16.0;
 const FAINT_WITHIN: Micros = Micros::from_secs(1);
 /// Overlap (IoU) from which a clear detection continues a track that its filter did not expect there.
 const OWN_PLACE: f64 = 0.3;
+/// Overlap (IoU) with another track from which it is uncertain whose place it is.
+const NEAR: f64 = 0.1;
 /// Overlap (IoU) from which a detection is taken for a second box of a thing that was matched already.
 const SAME_THING: f64 = 0.7;
 /// Share of a box inside another from which it is taken for a part of the same thing.
@@ -174,7 +176,11 @@ impl Tracker {
             .collect();
         self.pair(&recent, &mut faint, seen, (WORST_FAINT_FIT, misfit), &mut matched);
         let astray: Vec<usize> = recent.into_iter().filter(|&t| matched[t].is_none()).collect();
-        self.pair(&astray, &mut clear, seen, (1.0 - OWN_PLACE, apart), &mut matched);
+        let near = |d: usize| self.tracks.iter().filter(|t| t.number > 0 && apart(t, &boxes[d]) < 1.0 - NEAR).count();
+        let (mut alone, crowded): (Vec<usize>, Vec<usize>) = clear.iter().partition(|&&d| near(d) == 1);
+        self.pair(&astray, &mut alone, seen, (1.0 - OWN_PLACE, apart), &mut matched);
+        clear = [alone, crowded].concat();
+        clear.sort_unstable();
         self.pair(&young, &mut clear, seen, (WORST_YOUNG_FIT, misfit), &mut matched);
         let young: Vec<usize> = young.into_iter().filter(|&t| matched[t].is_none()).collect();
         self.pair(&young, &mut faint, seen, (WORST_FAINT_FIT, misfit), &mut matched);

@@ -14,7 +14,7 @@
 //! wanted. Damaged pictures are counted, reported and looked at all the same. Each clip gets a fresh decoder, on
 //! this thread alone.
 //!
-//! State: one decoder; the pictures that were sent and have not come out; those held back, at most [`HELD`] bytes.
+//! State: one decoder; the pictures that were sent and have not come out; those held back, at most 16 MiB.
 
 mod account;
 mod picture;

@@ -93,7 +93,7 @@ fn sampled(all: &Run, rate: i64) -> Vec<(EventTime, u64)> {
     let mut picked = BTreeSet::new();
     for (meta, _) in &all.frames {
         let since = meta.ts.0 - meta.generation.0;
-        let hit = (0..).map(|k| k * 1_000_000).skip_while(|t| *t < since * rate).next();
+        let hit = (0..).map(|k| k * 1_000_000).find(|t| *t >= since * rate);
         if hit.is_some_and(|t| t < (since + meta.duration.0) * rate) {
             picked.insert((meta.ts, meta.number));
         }

@@ -20,7 +20,9 @@ const CLOCK: i64 = 90_000;
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
     /// The picture has no size that 4:2:0 video can have.
-    #[error("{width}×{height} px at {fps} fps cannot be encoded; width and height must be even, from 2 to 16384, and fps above 0")]
+    #[error(
+        "{width}×{height} px at {fps} fps cannot be encoded; width and height must be even, from 2 to 16384, and fps above 0"
+    )]
     Shape {
         /// Width asked for.
         width: usize,
@@ -197,9 +199,12 @@ impl Encoder {
         video.set_color_range(util::color::Range::MPEG);
         video.set_color_primaries(util::color::Primaries::BT709);
         video.set_color_transfer_characteristic(util::color::TransferCharacteristic::BT709);
+        // Closed groups of pictures: a reader that seeks to a key frame needs nothing before it.
+        let mut flags = codec::Flags::CLOSED_GOP;
         if output.format().flags().contains(format::Flags::GLOBAL_HEADER) {
-            video.set_flags(codec::Flags::GLOBAL_HEADER);
+            flags |= codec::Flags::GLOBAL_HEADER;
         }
+        video.set_flags(flags);
         let mut options = Dictionary::new();
         options.set("threads", "1");
         if x264.is_some() {

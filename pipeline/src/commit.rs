@@ -33,7 +33,7 @@ const FRESHNESS: Duration = Duration::from_secs(30);
 /// Facts that are sent to correlate at a time while loading.
 const LOAD: usize = 20_000;
 
-/// Whether facts of the data directory are what the run works on.
+/// Journal, store and lake of a run, and what is on its way to them.
 pub struct Committer {
     journal: Journal,
     store: Store,
@@ -90,6 +90,7 @@ impl Committer {
         site_text: String,
     ) -> Result<Self, SinkError> {
         let last_epoch = store.last_epoch()?;
+        progress.committed_tick.store(last_epoch.as_ref().map_or(0, |e| e.tick), Relaxed);
         Ok(Self {
             journal,
             store,
@@ -218,6 +219,7 @@ impl Committer {
         self.dirty.extend(rows.iter().map(|(row, _)| (row.kind(), row.bucket().date())));
         self.progress.row_changes.fetch_add(rows.len() as u64, Relaxed);
         self.store.rebuild(self.epoch(tick, seq, rows))?;
+        self.progress.committed_tick.store(tick, Relaxed);
         self.last_epoch = self.store.last_epoch()?;
         Ok(())
     }

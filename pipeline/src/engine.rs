@@ -111,8 +111,10 @@ pub fn run(
     let _lock = DirLock::take(&options.paths)?;
     let mut lake = Lake::open(&options.paths.lake)?;
     let mut journal = Journal::open(&options.paths.journal())?;
-    journal.skip_to(lake.journal_seq())?;
     let store = Store::open(&options.paths.store)?;
+    let counted = store.last_epoch()?.map_or(0, |e| e.journal_seq);
+    // Numbers that were given once must not be given again, whatever became of the journal.
+    journal.skip_to(counted.max(lake.journal_seq()))?;
     if let Some(from) = &options.facts {
         lake.adopt(from)?;
     }

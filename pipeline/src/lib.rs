@@ -24,21 +24,22 @@
 //! | [`footage`], [`unit`] | what is read, and the operator that reads it |
 //! | [`worker`], [`commit`], [`engine`] | the threads: workers, the one writer, a run from start to end |
 //! | [`endpoint`] | HTTP |
-//! | [`cli`], [`terminal`], [`signal`], [`progress`] | the command line and what it shows |
+//! | [`cli`], [`terminal`], [`text`], [`signal`], [`progress`] | the command line and what it shows |
 //! | [`demo`], [`overlay`], [`draw`] | rendered footage with known truth; annotated video |
 
 pub mod cli;
 pub mod commit;
 pub mod dataflow;
-//pub mod demo;
-//pub mod draw;
+pub mod demo;
+pub mod draw;
 pub mod endpoint;
 pub mod engine;
 pub mod footage;
-//pub mod overlay;
+pub mod overlay;
 pub mod progress;
 pub mod signal;
 pub mod terminal;
+pub mod text;
 pub mod unit;
 pub mod worker;
 

@@ -2,6 +2,7 @@
 
 use crate::engine::{Handle, Summary};
 use crate::unit::Unit;
+use gemba_schemas::time::EventTime;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -62,7 +63,7 @@ impl Ticker {
                     for (index, unit) in &lane.units {
                         let reading = progress.unit(*index);
                         packets += reading.packets();
-                        let reached = reading.reached().map_or(0.0, |t| (t - unit.plan.start).as_secs_f64());
+                        let reached = reading.reached().map_or(0.0f64, |t| (t - EventTime(unit.plan.generation.0)).as_secs_f64());
                         done_s += reached.clamp(0.0, unit.plan.duration.as_secs_f64());
                     }
                     let elapsed = began.elapsed().as_secs_f64().max(1e-3);

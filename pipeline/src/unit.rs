@@ -7,9 +7,9 @@
 
 use crate::commit::Loaded;
 use gemba_operators::decode::Decode;
-use gemba_operators::detect::stage::DetectStage;
+use gemba_operators::detect::stage::{DetectStage, Eye, Gate};
 use gemba_operators::detect::{Detector, DetectorConfig};
-use gemba_operators::motion::MotionStage;
+use gemba_operators::motion::{Blobs, MotionStage};
 use gemba_operators::sample::Sampler;
 use gemba_operators::scan::{ScanArea, ScanConfig, Scanner};
 use gemba_operators::source::{self, GenerationPlan, Source, StopFlag};
@@ -242,14 +242,24 @@ impl Unit {
     /// Its detector. Planning has opened the model once, so that it opens here too; if it does not any more,
     /// the camera goes on without.
     pub fn detector(&self) -> DetectStage {
-        let config = detector_config(&self.site, &self.camera);
-        DetectStage::new(config.and_then(|c| Detector::open(&c).ok()))
+        let Some(detect) = self.camera.needs().detect else { return DetectStage::new(None) };
+        let area = self.camera.area_rect(&detect.area).unwrap_or([0.0, 0.0, 1.0, 1.0]);
+        let eye = match detector_config(&self.site, &self.camera) {
+            Some(config) => Detector::open(&config).ok().map(Eye::Network),
+            None => {
+                let class = Name::new(detect.classes.first().map_or("person", |c| c));
+                Some(Eye::Blobs(Blobs::new(class, (detect.area != "frame").then_some(area))))
+            }
+        };
+        let stage = DetectStage::new(eye);
+        if detect.gate { stage.gated(Gate { heartbeat: detect.heartbeat.0 }, area) } else { stage }
     }
 
     /// Its tracker.
     pub fn tracker(&self) -> TrackStage {
-        let detect = self.camera.needs().detect;
-        TrackStage::new(detect.map_or(0.5, |d| d.threshold.0 as f32), detect.map_or(Micros::from_secs(3), |d| d.lost_after.0))
+        let Some(detect) = self.camera.needs().detect else { return TrackStage::new(0.5, Micros::from_secs(3)) };
+        let single = detect.thresholds.iter().map(|(class, t)| (Name::new(class), t.0 as f32));
+        TrackStage::new(detect.threshold.0 as f32, detect.lost_after.0).with_thresholds(single)
     }
 
     /// Its measurement of motion.

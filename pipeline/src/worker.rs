@@ -79,11 +79,11 @@ pub fn run(worker: &mut Worker, wiring: &Wiring, vision: &Arc<Vision>) {
 
     let derived = wiring.derived.clone();
     let mut inputs = worker.dataflow_named::<Tick, _, _>("correlate", |scope| dataflow::correlate(scope, derived));
-    let feed = wiring.feed.lock().unwrap_or_else(|e| e.into_inner()).take();
-    let Some(feed) = feed.filter(|_| worker.index() == 0) else {
+    if worker.index() != 0 {
         // Only worker 0 is fed; the others' inputs close at once and never hold a tick back.
         return;
-    };
+    }
+    let Some(feed) = wiring.feed.lock().unwrap_or_else(|e| e.into_inner()).take() else { return };
     *wiring.first.lock().unwrap_or_else(|e| e.into_inner()) = Some(std::thread::current());
 
     let mut closed: Option<Tick> = None;

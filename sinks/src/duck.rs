@@ -94,6 +94,25 @@ pub(crate) fn stream(
     Ok(schema)
 }
 
+/// Runs a query and returns its whole result, at least one batch of the right schema.
+pub(crate) fn collect(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    fail: impl Fn(duckdb::Error) -> SinkError,
+) -> Result<Vec<RecordBatch>, SinkError> {
+    let mut batches = Vec::new();
+    let push = |batch| {
+        batches.push(batch);
+        Ok(())
+    };
+    let schema = stream(connection, sql, params, push, fail)?;
+    if batches.is_empty() {
+        batches.push(RecordBatch::new_empty(schema));
+    }
+    Ok(batches)
+}
+
 /// Runs a query and returns its whole result as one batch, of the right schema also when it has no rows.
 pub(crate) fn fetch(
     connection: &Connection,
@@ -101,8 +120,7 @@ pub(crate) fn fetch(
     params: impl Params,
     fail: impl Fn(duckdb::Error) -> SinkError,
 ) -> Result<RecordBatch, SinkError> {
-    let mut batches = Vec::new();
-    let schema = stream(connection, sql, params, |b| Ok(batches.push(b)), fail)?;
-    let schema = batches.first().map_or(schema, RecordBatch::schema);
+    let batches = collect(connection, sql, params, fail)?;
+    let schema = batches[0].schema();
     arrow::compute::concat_batches(&schema, &batches).map_err(|e| SinkError::Request(format!("query result: {e}")))
 }

@@ -235,6 +235,7 @@ fn answers(dir: &Path, sql: &str) -> Vec<String> {
         .with_timestamp_tz_format(Some("%H:%M:%S%.3f"));
     let mut rows = Vec::new();
     for batch in gemba_sinks::query(&DataPaths::under(dir).lake, sql).expect("an answer") {
+        let batch = gemba::text::with_offsets(&batch).expect("offsets");
         let columns: Vec<_> = batch
             .columns()
             .iter()

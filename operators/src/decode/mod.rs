@@ -332,7 +332,8 @@ fn open_decoder(stream: &Stream) -> Result<ffmpeg::decoder::Video, ffmpeg::Error
     let mut decoder = Context::from_parameters(stream.parameters.clone())?.decoder();
     decoder.set_packet_time_base((1, 1_000_000));
     decoder.set_flags(ffmpeg::codec::Flags::OUTPUT_CORRUPT);
-    decoder.open_with(decoder_options())?.video()
+    let codec = ffmpeg::decoder::find(stream.parameters.id()).ok_or(ffmpeg::Error::DecoderNotFound)?;
+    decoder.open_as_with(codec, decoder_options())?.video()
 }
 
 impl Stage for Decode {

@@ -103,7 +103,9 @@ fn sampled(all: &Run, rate: i64) -> Vec<(EventTime, u64)> {
 
 /// The luma planes that the `ffmpeg` command writes for the file.
 fn reference(folder: &Path, name: &str, size: usize) -> Vec<Vec<u8>> {
-    let arguments = format!("-v error -i {name} -map 0:v:0 -fps_mode passthrough -pix_fmt yuv420p -f rawvideo -");
+    // As decoded: a conversion would change the range of Motion JPEG.
+    let format = if name == "i.avi" { "yuvj420p" } else { "yuv420p" };
+    let arguments = format!("-v error -i {name} -map 0:v:0 -fps_mode passthrough -pix_fmt {format} -f rawvideo -");
     let out = Command::new("ffmpeg").current_dir(folder).args(arguments.split_whitespace()).output().unwrap();
     out.stdout.chunks_exact(size * 3 / 2).map(|f| f[..size].to_vec()).collect()
 }
@@ -164,7 +166,7 @@ fn odd_pictures_become_plain_ones() {
         ("full.mkv", "-pix_fmt yuvj422p -c:v mjpeg", 75, true),
         ("four.mkv", "-pix_fmt yuv444p -c:v libx264", 75, true),
         ("grey.mkv", "-pix_fmt gray -c:v ffv1", 75, false),
-        ("pal.gif", "-r 10", 30, true),
+        ("pal.gif", "", 75, true),
     ];
     for (name, options, count, coloured) in files {
         if render(at, &format!("-f lavfi -i testsrc2=s=162x122:r=25:d=3 {options} {name}")).is_none() {
@@ -194,7 +196,7 @@ fn odd_pictures_become_plain_ones() {
             if let Some(chroma) = frame.chroma() {
                 chroma.at(161, 121);
             }
-            assert_eq!(frame.full_range(), name == "full.mkv", "{name}");
+            assert_eq!(frame.full_range(), ["full.mkv", "grey.mkv"].contains(&name), "{name}");
         }
         std::fs::remove_file(at.join(name)).unwrap();
     }
@@ -218,7 +220,7 @@ fn two_clips_are_one_generation_and_its_grid_goes_on() {
     assert_eq!(whole.sum(|r| r.frames_seen), 150);
     std::fs::write(at.join("c2.mp4.start"), "2024-05-01T08:00:10Z").unwrap();
     let apart = run(&planned(at, "start = '2024-05-01T08:00:00Z'"), 6.0);
-    assert_eq!(apart.ends.iter().map(|e| (e.generation.0 - START)).collect::<Vec<_>>(), [0, 10_000_000]);
+    assert_eq!(apart.ends.iter().map(|e| e.generation.0 - START).collect::<Vec<_>>(), [0, 10_000_000]);
 }
 
 #[test]

@@ -84,45 +84,76 @@ impl Geometry {
     }
 
     /// A box `[x0, y0, x1, y1]` of the input in source pixels, not clipped.
-    pub fn to_source(&self, b: [f32; 4]) -> [f32; 4] {
+    pub fn in_source(&self, b: [f32; 4]) -> [f32; 4] {
         let x = |v: f32| ((f64::from(v) - self.content.x0 as f64) / self.scale.0 + self.region.x0 as f64) as f32;
         let y = |v: f32| ((f64::from(v) - self.content.y0 as f64) / self.scale.1 + self.region.y0 as f64) as f32;
         [x(b[0]), y(b[1]), x(b[2]), y(b[3])]
     }
 }
 
-/// Two neighbouring samples and the weight of the second, in 1/256.
+/// Two neighbouring samples of an axis: the first's place, and the second's weight in 1/256.
 #[derive(Clone, Copy, Debug)]
 struct Tap {
-    at: u32,
-    weight: u32,
+    at: usize,
+    weight: u16,
+}
+
+/// Taps across, apart: the weights of both samples as floats (whole numbers up to 256), so that the loops over them
+/// are vectorised.
+#[derive(Debug, Default)]
+struct Across {
+    at: Vec<u32>,
+    left: Vec<f32>,
+    right: Vec<f32>,
 }
 
 /// Buffers of [`fill`], kept between frames.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    across: Vec<Tap>,
-    across_chroma: Vec<Tap>,
-    down: Vec<Tap>,
-    down_chroma: Vec<Tap>,
+    across: Across,
+    across_chroma: Across,
     blended: Vec<u16>,
+    pairs: Vec<[u16; 2]>,
     luma: Vec<f32>,
     blue: Vec<f32>,
     red: Vec<f32>,
 }
 
-/// Where the samples `0..count` of an axis lie on a plane of `length` samples, `sub` source pixels each, when the
-/// source starts at `from` and ends before `to`.
-fn taps(count: usize, scale: f64, (from, to): (usize, usize), sub: usize, length: usize, out: &mut Vec<Tap>) {
-    out.clear();
-    let last = (length - 1) as f64;
-    out.extend((0..count).map(|i| {
-        let source = ((i as f64 + 0.5) / scale - 0.5 + from as f64).clamp(from as f64, (to - 1) as f64);
-        let here = ((source + 0.5) / sub as f64 - 0.5).clamp(0.0, last);
-        let (at, weight) = (here.floor(), ((here - here.floor()) * 256.0).round() as u32);
+/// One axis of a plane: input pixels per source pixel, first and last source pixel of the region, source pixels per
+/// sample, samples.
+#[derive(Clone, Copy)]
+struct Axis {
+    scale: f64,
+    from: usize,
+    to: usize,
+    sub: usize,
+    length: usize,
+}
+
+impl Axis {
+    /// Where the input pixel `i` of the content lies.
+    fn tap(self, i: usize) -> Tap {
+        let source =
+            ((i as f64 + 0.5) / self.scale - 0.5 + self.from as f64).clamp(self.from as f64, (self.to - 1) as f64);
+        let here = ((source + 0.5) / self.sub as f64 - 0.5).clamp(0.0, (self.length - 1) as f64);
+        let (at, weight) = (here.floor() as usize, ((here - here.floor()) * 256.0).round() as u16);
         // A weight of 256 is the next sample itself; the last sample has no next one, and needs none.
-        if weight == 256 { Tap { at: at as u32 + 1, weight: 0 } } else { Tap { at: at as u32, weight } }
-    }));
+        if weight == 256 { Tap { at: at + 1, weight: 0 } } else { Tap { at, weight } }
+    }
+}
+
+impl Across {
+    fn set(&mut self, axis: Axis, count: usize) {
+        let Self { at, left, right } = self;
+        at.clear();
+        left.clear();
+        right.clear();
+        for tap in (0..count).map(|i| axis.tap(i)) {
+            at.push(tap.at as u32);
+            left.push(f32::from(256 - tap.weight));
+            right.push(f32::from(tap.weight));
+        }
+    }
 }
 
 /// Pads the whole input.
@@ -142,44 +173,45 @@ pub fn fill(
     scratch: &mut Scratch,
     input: &mut [f32],
 ) {
-    let Scratch { across, across_chroma, down, down_chroma, blended, luma, blue, red } = scratch;
+    let Scratch { across, across_chroma, blended, pairs, luma, blue, red } = scratch;
     let (region, content) = (geometry.region, geometry.content);
     let (width, height) = (content.x1 - content.x0, content.y1 - content.y0);
-    let (sub_x, sub_y) = planes.subsampling;
     let (chroma_width, chroma_height) = match planes.chroma {
         Chroma::Grey => (1, 1),
         Chroma::Planar(u, _) => (u.width, u.height),
         Chroma::Pairs(p, _) => (p.width / 2, p.height),
     };
-    let (columns, rows) = ((region.x0, region.x1), (region.y0, region.y1));
-    taps(width, geometry.scale.0, columns, 1, planes.luma.width, across);
-    taps(width, geometry.scale.0, columns, sub_x, chroma_width, across_chroma);
-    taps(height, geometry.scale.1, rows, 1, planes.luma.height, down);
-    taps(height, geometry.scale.1, rows, sub_y, chroma_height, down_chroma);
+    let (sub_x, sub_y) = planes.subsampling;
+    let x = Axis { scale: geometry.scale.0, from: region.x0, to: region.x1, sub: 1, length: planes.luma.width };
+    let y = Axis { scale: geometry.scale.1, from: region.y0, to: region.y1, sub: 1, length: planes.luma.height };
+    across.set(x, width);
+    across_chroma.set(Axis { sub: sub_x, length: chroma_width, ..x }, width);
+    let y_chroma = Axis { sub: sub_y, length: chroma_height, ..y };
     for row in [&mut *luma, &mut *blue, &mut *red] {
         row.clear();
         row.resize(width, 128.0);
     }
     let (first, rest) = input.split_at_mut(size.0 * size.1);
     let (second, third) = rest.split_at_mut(size.0 * size.1);
-    for y in 0..height {
-        blend_rows(planes.luma, down[y], blended);
-        blend_columns::<1>(blended, 0, across, luma);
+    for row in 0..height {
+        blend_rows(planes.luma, y.tap(row), blended);
+        blend_columns::<1>(blended, 0, across, pairs, luma);
+        let tap = y_chroma.tap(row);
         match planes.chroma {
             Chroma::Grey => (),
             Chroma::Planar(u, v) => {
-                blend_rows(u, down_chroma[y], blended);
-                blend_columns::<1>(blended, 0, across_chroma, blue);
-                blend_rows(v, down_chroma[y], blended);
-                blend_columns::<1>(blended, 0, across_chroma, red);
+                blend_rows(u, tap, blended);
+                blend_columns::<1>(blended, 0, across_chroma, pairs, blue);
+                blend_rows(v, tap, blended);
+                blend_columns::<1>(blended, 0, across_chroma, pairs, red);
             }
             Chroma::Pairs(p, swapped) => {
-                blend_rows(p, down_chroma[y], blended);
-                blend_columns::<2>(blended, usize::from(swapped), across_chroma, blue);
-                blend_columns::<2>(blended, usize::from(!swapped), across_chroma, red);
+                blend_rows(p, tap, blended);
+                blend_columns::<2>(blended, usize::from(swapped), across_chroma, pairs, blue);
+                blend_columns::<2>(blended, usize::from(!swapped), across_chroma, pairs, red);
             }
         }
-        let start = (content.y0 + y) * size.0 + content.x0;
+        let start = (content.y0 + row) * size.0 + content.x0;
         let out = [&mut first[start..][..width], &mut second[start..][..width], &mut third[start..][..width]];
         convert(planes, channels, luma, blue, red, out);
     }
@@ -188,21 +220,35 @@ pub fn fill(
 /// One row between two rows of a plane, in 1/256, and two samples more: the last sample (or pair) has no right
 /// neighbour, and `blend_columns` reads one all the same, with weight 0.
 fn blend_rows(plane: Plane<'_>, tap: Tap, out: &mut Vec<u16>) {
-    let upper = plane.row(tap.at as usize);
-    let lower = plane.row((tap.at as usize + 1).min(plane.height - 1));
-    let (a, b) = (256 - tap.weight as u16, tap.weight as u16);
+    let upper = plane.row(tap.at);
+    let lower = plane.row((tap.at + 1).min(plane.height - 1));
+    let (a, b) = (256 - tap.weight, tap.weight);
     out.clear();
-    out.extend(upper.iter().zip(lower).map(|(&u, &l)| u16::from(u) * a + u16::from(l) * b));
+    // At most 255 · 256: nothing wraps, but saying so lets checked builds vectorise it too.
+    let blend = |(&u, &l): (&u8, &u8)| u16::from(u).wrapping_mul(a).wrapping_add(u16::from(l).wrapping_mul(b));
+    out.extend(upper.iter().zip(lower).map(blend));
     out.extend([0, 0]);
 }
 
-/// The samples of an input row from a blended row of `STEP` interleaved components.
-fn blend_columns<const STEP: usize>(row: &[u16], offset: usize, taps: &[Tap], out: &mut [f32]) {
-    for (value, tap) in out.iter_mut().zip(taps) {
-        let pair = &row[tap.at as usize * STEP + offset..][..STEP + 1];
-        let sum = u32::from(pair[0]) * (256 - tap.weight) + u32::from(pair[STEP]) * tap.weight;
-        // At most 255 · 2¹⁶, below 2²⁴: exact.
-        *value = sum as i32 as f32 * (1.0 / 65536.0);
+/// The samples of an input row from a blended row of `STEP` interleaved components: gathered first, then blended,
+/// since only the second is vectorised.
+fn blend_columns<const STEP: usize>(
+    row: &[u16],
+    offset: usize,
+    across: &Across,
+    pairs: &mut Vec<[u16; 2]>,
+    out: &mut [f32],
+) {
+    let row = &row[offset..];
+    pairs.clear();
+    pairs.extend(across.at.iter().map(|&at| {
+        let pair = &row[at as usize * STEP..][..STEP + 1];
+        [pair[0], pair[STEP]]
+    }));
+    let weights = across.left.iter().zip(&across.right);
+    for ((value, pair), (left, right)) in out.iter_mut().zip(&*pairs).zip(weights) {
+        // Whole numbers of at most 255 · 2¹⁶, below 2²⁴: exact.
+        *value = (f32::from(pair[0]) * left + f32::from(pair[1]) * right) * (1.0 / 65536.0);
     }
 }
 

@@ -9,7 +9,7 @@
 //! passes from frame to frame. The same frame gives the same detections in the same order.
 //!
 //! A model is identified by the SHA-256 of its file, hence one that keeps weights in other files is refused. Its
-//! family is inferred from the shapes of a first run on an empty picture, see [`head::infer`].
+//! family is inferred from the shapes of a first run on an empty picture, see `head::infer`.
 
 mod classes;
 mod error;
@@ -216,7 +216,7 @@ fn finish(classes: &Classes, repeats: bool, geometry: &Geometry, candidates: &mu
         if floor.is_none_or(|floor| c.score < floor) {
             return false;
         }
-        let b = geometry.to_source(c.bounds);
+        let b = geometry.in_source(c.bounds);
         let (x, y) = (|v: f32| v.clamp(x0 as f32, x1 as f32), |v: f32| v.clamp(y0 as f32, y1 as f32));
         c.bounds = [x(b[0]), y(b[1]), x(b[2]), y(b[3])];
         let inside = c.bounds[0] < c.bounds[2] && c.bounds[1] < c.bounds[3];

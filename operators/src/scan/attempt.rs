@@ -153,7 +153,10 @@ pub(crate) fn attempt(plane: &Plane, place: &Place, how: Try) -> Result<Option<R
         }
         Try::Warped => {
             let soft = Grey::of(&crop).blurred();
-            let local = |s: Structure| Structure { corners: s.corners.mapped(1.0, [-(rect.x0 as f32), -(rect.y0 as f32)]), ..s };
+            let local = |s: Structure| Structure {
+                corners: s.corners.mapped(1.0, [-(rect.x0 as f32), -(rect.y0 as f32)]),
+                ..s
+            };
             let cells = place.structure.and_then(|s| {
                 let mut grid = Grid::new(&local(s))?;
                 grid.warp(&soft.plane(), module)?;
@@ -172,9 +175,12 @@ pub(crate) fn attempt(plane: &Plane, place: &Place, how: Try) -> Result<Option<R
             first(zxing::read(&grey.plane(), look), Decoder::Zxing, how, |_| corners)
         }
         Try::Cropped => first(zxing::read(&crop, look), Decoder::Zxing, how, back(1.0)),
-        Try::Global => {
-            first(zxing::read(&crop, Look { binarizer: Binarizer::GlobalHistogram, ..look }), Decoder::Zxing, how, back(1.0))
-        }
+        Try::Global => first(
+            zxing::read(&crop, Look { binarizer: Binarizer::GlobalHistogram, ..look }),
+            Decoder::Zxing,
+            how,
+            back(1.0),
+        ),
         Try::Enlarged(blurs) => read(&(0..blurs).fold(enlarged(), |g, _| g.blurred()), look),
         Try::Sharpened(radius) => read(&enlarged().sharpened(usize::from(radius), 8), look),
         Try::Blurred(times) => read(&(0..times).fold(Grey::of(&crop), |g, _| g.blurred()), look),
@@ -215,6 +221,10 @@ fn sampled(cells: &Cells, bias: i32, how: Try, corners: Corners) -> Option<Readi
     })
 }
 
+/// The first code, if its error correction had something left: many attempts at one undecodable place are many
+/// chances for a wrong codeword to look right, and nearly all of those use the correction up. The second
+/// library does not say; it makes one attempt a round.
 fn first(found: zxing::Found, decoder: Decoder, how: Try, place: impl Fn(Corners) -> Corners) -> Option<Reading> {
-    found.decoded.into_iter().next().map(|d| Reading::new(d, decoder, how.label(), place))
+    let mut sure = found.decoded.into_iter().filter(|d| decoder == Decoder::Rqrr || d.spare > 0.0);
+    sure.next().map(|d| Reading::new(d, decoder, how.label(), place))
 }

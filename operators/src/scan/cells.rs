@@ -120,7 +120,8 @@ impl Grid {
                 let mut best = (score(self)?, start);
                 let mean = self.around(at);
                 let moves = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)];
-                let steps = moves.map(|(dx, dy)| [start[0] + dx as f32 * step * module, start[1] + dy as f32 * step * module]);
+                let steps =
+                    moves.map(|(dx, dy)| [start[0] + dx as f32 * step * module, start[1] + dy as f32 * step * module]);
                 for to in steps.into_iter().chain([mean]) {
                     self.nodes[at] = to;
                     let s = score(self)?;

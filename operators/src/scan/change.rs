@@ -62,13 +62,7 @@ impl Reference {
     /// A reference that knows nothing, for planes of this size.
     pub fn new(width: usize, height: usize) -> Self {
         let (columns, rows) = (width.div_ceil(BLOCK), height.div_ceil(BLOCK));
-        Self {
-            width,
-            height,
-            columns,
-            samples: vec![0; columns * rows * SAMPLES],
-            known: vec![false; columns * rows],
-        }
+        Self { width, height, columns, samples: vec![0; columns * rows * SAMPLES], known: vec![false; columns * rows] }
     }
 
     /// Whether it is for planes of this size.
@@ -96,15 +90,13 @@ impl Reference {
         let noise = if known.is_empty() { 0 } else { *known.select_nth_unstable(middle).1 };
         let threshold = (noise * 2 + SAMPLES as u32).clamp(FAINT * SAMPLES as u32, STRONG * SAMPLES as u32);
         let over = |at: usize, limit: u32| sums[at].is_some_and(|s| s > limit);
-        let mut changed =
-            Changed { columns: self.columns, rows, blocks: vec![false; self.columns * rows], count: 0 };
+        let mut changed = Changed { columns: self.columns, rows, blocks: vec![false; self.columns * rows], count: 0 };
         for row in 0..rows {
             for column in 0..self.columns {
                 let at = row * self.columns + column;
                 // A code covers more than one block: a faint block alone is noise.
                 changed.blocks[at] = over(at, STRONG * SAMPLES as u32)
-                    || over(at, threshold)
-                        && neighbours(column, row, self.columns, rows).any(|n| over(n, threshold));
+                    || over(at, threshold) && neighbours(column, row, self.columns, rows).any(|n| over(n, threshold));
                 changed.count += usize::from(changed.blocks[at]);
             }
         }
@@ -202,8 +194,7 @@ pub(crate) fn merged(mut rects: Vec<Rect>) -> Vec<Rect> {
         match other {
             Some(j) => {
                 let b = rects.swap_remove(j);
-                rects[i] =
-                    Rect { x0: a.x0.min(b.x0), y0: a.y0.min(b.y0), x1: a.x1.max(b.x1), y1: a.y1.max(b.y1) };
+                rects[i] = Rect { x0: a.x0.min(b.x0), y0: a.y0.min(b.y0), x1: a.x1.max(b.x1), y1: a.y1.max(b.y1) };
                 // The grown box may reach those already passed.
                 i = 0;
             }

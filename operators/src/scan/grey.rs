@@ -128,9 +128,12 @@ impl Grey {
 
     /// Black or white against the local mean over ± `radius`, shifted by `bias` tenths of the deviation.
     pub fn binarised(&self, radius: usize, bias: f32) -> Self {
-        self.windows(radius, |v, mean, deviation| {
-            if deviation > 6.0 && f32::from(v) < mean + deviation * bias / 10.0 { 0 } else { 255 }
-        })
+        self.windows(
+            radius,
+            |v, mean, deviation| {
+                if deviation > 6.0 && f32::from(v) < mean + deviation * bias / 10.0 { 0 } else { 255 }
+            },
+        )
     }
 
     /// Resized to `width` × `height`: area mean where it shrinks, Catmull–Rom where it grows.

@@ -180,9 +180,7 @@ impl Still {
                 enlarged(100).map(|g| (0..blurs).fold(g, |g, _| g.blurred())),
                 Look { binarizer: Binarizer::GlobalHistogram, ..look },
             ),
-            Pass::Scaled(percent, blurs) => {
-                (enlarged(percent).map(|g| (0..blurs).fold(g, |g, _| g.blurred())), look)
-            }
+            Pass::Scaled(percent, blurs) => (enlarged(percent).map(|g| (0..blurs).fold(g, |g, _| g.blurred())), look),
             Pass::Sharpened(percent, radius) => (enlarged(percent).map(|g| g.sharpened(usize::from(radius), 8)), look),
             Pass::Binarised(percent, radius) => {
                 (enlarged(percent).map(|g| g.binarised(usize::from(radius), 0.0)), fixed)

@@ -128,11 +128,8 @@ pub(crate) fn examine(plane: &Plane, corners: Corners) -> Option<Structure> {
     }
     // Below 1.2 px a module nothing can be read, above the largest version nothing exists.
     let most = ((corners.side() / 1.2) as usize).min(177);
-    let guess = (21..=most)
-        .step_by(4)
-        .filter_map(|n| Some((fit(plane, corners, n)?, n)))
-        .max_by(|a, b| a.0.total_cmp(&b.0))?
-        .1;
+    let guess =
+        (21..=most).step_by(4).filter_map(|n| Some((fit(plane, corners, n)?, n))).max_by(|a, b| a.0.total_cmp(&b.0))?.1;
     // The locator put the corners where they would be for its own guess of the size, which is often a version
     // or two off. The centres of the finder patterns are right all the same: keep them, and let the timing
     // lines tell how many modules lie between.

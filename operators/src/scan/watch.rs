@@ -16,8 +16,8 @@ use super::Reading;
 use super::attempt::{self, LADDER, Place, Try};
 use super::change::{BLOCK, Changed, Reference, merged};
 use super::quad::Corners;
-use super::zxing::{self, Look};
 use super::rqrr;
+use super::zxing::{self, Look};
 use crate::frame::{Plane, Rect};
 use gemba_schemas::fact::{Attempt, Decoder};
 
@@ -75,7 +75,7 @@ pub(crate) struct Watch {
     credit: usize,
 }
 
-/// What has been found so far in the frame at hand.
+/// What has been found so far in the frame at hand, and what is left to spend on it.
 struct Glance<'a> {
     plane: &'a Plane<'a>,
     decoded: Vec<(Reading, Option<Try>)>,
@@ -153,7 +153,9 @@ impl Watch {
     pub fn look(&mut self, plane: &Plane, areas: &[Rect]) -> Vec<String> {
         if !self.reference.fits(plane) {
             self.reference = Reference::new(plane.width, plane.height);
-            (self.known.clear(), self.misses.clear(), self.unread.clear());
+            self.known.clear();
+            self.misses.clear();
+            self.unread.clear();
         }
         self.sample += 1;
         let watched = merged(areas.iter().filter(|r| r.x0 < r.x1 && r.y0 < r.y1).map(|r| grown(*r, plane)).collect());
@@ -282,9 +284,11 @@ impl Watch {
         }
         for miss in &mut misses {
             // What was read here a moment ago is read best in the same way.
-            let habit = self.known.iter().filter(|k| k.last + REMEMBER >= self.sample).find_map(|k| {
-                k.how.filter(|_| k.reading.place().meets(miss.place.best()))
-            });
+            let habit = self
+                .known
+                .iter()
+                .filter(|k| k.last + REMEMBER >= self.sample)
+                .find_map(|k| k.how.filter(|_| k.reading.place().meets(miss.place.best())));
             let share = look.budget.min(self.retries.div_ceil(2).max(1));
             for turn in 0..share {
                 look.budget -= 1;
@@ -311,7 +315,8 @@ impl Watch {
         }
         for (reading, how) in decoded {
             let place = reading.place();
-            let same = |k: &Known| k.reading.text == reading.text && (k.last < self.sample || k.reading.place().meets(place));
+            let same =
+                |k: &Known| k.reading.text == reading.text && (k.last < self.sample || k.reading.place().meets(place));
             let new = Known { reading: reading.clone(), how, last: self.sample, doubts: 0 };
             match self.known.iter().position(same) {
                 Some(i) => self.known[i] = new,
@@ -339,12 +344,7 @@ fn grown(rect: Rect, plane: &Plane) -> Rect {
 
 fn bounds(rect: Rect) -> super::quad::Bounds {
     // One less, so that a rectangle does not touch the block beyond its edge.
-    super::quad::Bounds {
-        x0: rect.x0 as f32,
-        y0: rect.y0 as f32,
-        x1: rect.x1 as f32 - 1.0,
-        y1: rect.y1 as f32 - 1.0,
-    }
+    super::quad::Bounds { x0: rect.x0 as f32, y0: rect.y0 as f32, x1: rect.x1 as f32 - 1.0, y1: rect.y1 as f32 - 1.0 }
 }
 
 fn overlap(a: super::quad::Bounds, place: Corners) -> bool {

@@ -67,7 +67,8 @@ pub(crate) struct Found {
 pub(crate) fn read(plane: &Plane, look: Look) -> Found {
     let mut found = Found::default();
     let Some(view) = view(plane) else { return found };
-    let formats: &[BarcodeFormat] = if look.small {
+    // The pure reader asks for the family by its name.
+    let formats: &[BarcodeFormat] = if look.small || look.pure {
         &[BarcodeFormat::QRCode]
     } else {
         &[BarcodeFormat::QRCodeModel2, BarcodeFormat::QRCodeModel1]
@@ -84,9 +85,8 @@ pub(crate) fn read(plane: &Plane, look: Look) -> Found {
     // The only error is an unusable view, and an unusable view shows nothing.
     for code in reader.from(&view).unwrap_or_default() {
         let at = code.position();
-        let corners = Corners(
-            [at.top_left, at.top_right, at.bottom_right, at.bottom_left].map(|p| [p.x as f32, p.y as f32]),
-        );
+        let corners =
+            Corners([at.top_left, at.top_right, at.bottom_right, at.bottom_left].map(|p| [p.x as f32, p.y as f32]));
         if code.is_valid() {
             let payload = code.bytes();
             if payload.is_empty() {

@@ -52,7 +52,7 @@ pub enum Problem {
     #[error("has no video stream")]
     NoVideo,
     /// No picture size could be found.
-    #[error("holds no readable picture, or one larger than allowed")]
+    #[error("holds no readable picture, or one larger than allowed (8192×8192)")]
     NoPicture,
     /// Larger than [`super::MAX_PIXELS`].
     #[error("the picture of {0}×{1} pixels is larger than allowed (8192×8192)")]
@@ -66,7 +66,7 @@ impl Problem {
     /// The kind under which it becomes a fault.
     pub fn kind(&self) -> FaultKind {
         match self {
-            Self::TooLarge(..) => FaultKind::Format,
+            Self::TooLarge(..) | Self::NoPicture => FaultKind::Format,
             _ => FaultKind::Open,
         }
     }

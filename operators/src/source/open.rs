@@ -24,7 +24,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::{io::Read, sync::Arc};
 
 /// Demuxers that may be used, by FFmpeg's names.
-pub const CONTAINERS: &str = "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mxf,gif,mjpeg,h264,hevc,ivf,m4v";
+pub const CONTAINERS: &str =
+    "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mxf,gif,mjpeg,jpeg_pipe,h264,hevc,ivf,m4v";
 
 /// The largest picture that is decoded, in pixels: 8192 × 8192.
 pub const MAX_PIXELS: u64 = 8192 * 8192;
@@ -109,7 +110,7 @@ pub(super) fn open(path: &Path, stop: Option<&StopFlag>) -> Result<Opened, Sourc
     }
     refuse_foreign(path).map_err(at)?;
     let name = url(path).ok_or_else(|| at(Problem::Io(std::io::ErrorKind::InvalidFilename)))?;
-    let input = open_context(&name, stop).map_err(|e| at(Problem::Library(e)))?;
+    let input = open_context(&name, stop).map_err(at)?;
     describe(path, input).map_err(at)
 }
 
@@ -145,7 +146,7 @@ fn refuse_foreign(path: &Path) -> Result<(), Problem> {
     }
 }
 
-fn open_context(name: &CStr, stop: Option<&StopFlag>) -> Result<Input, ffmpeg::Error> {
+fn open_context(name: &CStr, stop: Option<&StopFlag>) -> Result<Input, Problem> {
     let stop = stop.cloned().unwrap_or_default();
     let interrupt = ffmpeg::util::interrupt::new(Box::new(move || stop.load(Ordering::Relaxed)));
     let mut options = ffmpeg::Dictionary::new();
@@ -159,25 +160,33 @@ fn open_context(name: &CStr, stop: Option<&StopFlag>) -> Result<Input, ffmpeg::E
     unsafe {
         let mut context = ffi::avformat_alloc_context();
         if context.is_null() {
-            return Err(ffmpeg::Error::Other { errno: ffi::ENOMEM });
+            return Err(Problem::Library(ffmpeg::Error::Other { errno: ffi::ENOMEM }));
         }
         (*context).interrupt_callback = interrupt.interrupt;
         let mut raw = options.disown();
         let opened = ffi::avformat_open_input(&raw mut context, name.as_ptr(), ptr::null_mut(), &raw mut raw);
         drop(ffmpeg::Dictionary::own(raw));
         if opened < 0 {
-            return Err(opened.into());
+            return Err(Problem::Library(opened.into()));
         }
         let input = Input::wrap_with_interrupt(context, interrupt.guard);
         // Probing decodes a picture where the header does not tell enough: the limits must hold there too.
         let streams = (*context).nb_streams as usize;
+        for i in 0..streams {
+            // What the header says; probing would only find that it cannot decode it.
+            within_limits(
+                (*(**(*context).streams.add(i)).codecpar).width,
+                (*(**(*context).streams.add(i)).codecpar).height,
+            )?;
+        }
         let mut decoding: Vec<*mut ffi::AVDictionary> = (0..streams).map(|_| decoder_options().disown()).collect();
         let list = if decoding.is_empty() { ptr::null_mut() } else { decoding.as_mut_ptr() };
         let found = ffi::avformat_find_stream_info(context, list);
         for options in decoding {
             drop(ffmpeg::Dictionary::own(options));
         }
-        if found < 0 { Err(found.into()) } else { Ok(input) }
+        // Also what a picture that is larger than allowed comes to where only its own header tells its size.
+        if found < 0 { Err(Problem::NoPicture) } else { Ok(input) }
     }
 }
 
@@ -187,6 +196,11 @@ pub(crate) fn decoder_options() -> ffmpeg::Dictionary<'static> {
     options.set("threads", "1");
     options.set("max_pixels", &MAX_PIXELS.to_string());
     options
+}
+
+fn within_limits(width: c_int, height: c_int) -> Result<(), Problem> {
+    let pixels = i64::from(width) * i64::from(height);
+    if pixels > MAX_PIXELS as i64 { Err(Problem::TooLarge(width, height)) } else { Ok(()) }
 }
 
 fn describe(path: &Path, mut input: Input) -> Result<Opened, Problem> {
@@ -199,10 +213,8 @@ fn describe(path: &Path, mut input: Input) -> Result<Opened, Problem> {
     // SAFETY: the parameters belong to the open input.
     let (width, height, format) =
         unsafe { ((*parameters.as_ptr()).width, (*parameters.as_ptr()).height, (*parameters.as_ptr()).format) };
+    within_limits(width, height)?;
     let size = |v: c_int| u16::try_from(v).map_err(|_| Problem::TooLarge(width, height));
-    if i64::from(width) * i64::from(height) > MAX_PIXELS as i64 {
-        return Err(Problem::TooLarge(width, height));
-    }
     if width <= 0 || height <= 0 {
         return Err(Problem::NoPicture);
     }

@@ -53,6 +53,11 @@ struct Open {
     reached: i64,
     /// The last picture's packet was incomplete.
     partial: bool,
+    /// A PTS was missing: the times of this clip are those of decoding, and the decoder tells the order. AVI gives
+    /// a PTS only to pictures that are not reordered, which would contradict the others.
+    guessing: bool,
+    /// By how much the first packet's PTS is after its DTS: in presentation order all are, at a constant rate.
+    delay: i64,
 }
 
 struct Waiting {
@@ -178,6 +183,8 @@ impl Reading {
             bad: 0,
             reached: i64::MIN,
             partial: false,
+            guessing: false,
+            delay: 0,
         });
     }
 
@@ -224,12 +231,15 @@ impl Reading {
         }
         let length = data.duration().max(0);
         let follows = clip.before.map(|(dts, length)| dts.saturating_add(length.max(1)));
-        let guessed = data.pts().is_none();
-        let pts = data.pts().or(data.dts()).or(follows).or(clip.opened.first_pts).unwrap_or(0);
-        if guessed {
+        if data.pts().is_none() {
             note("presentation time missing; taken from the decoding time");
+            clip.guessing = true;
         }
-        let dts = data.dts().or(if guessed { Some(pts) } else { None });
+        let guessed = clip.guessing;
+        let decoded = data.dts().map(|dts| dts.saturating_add(clip.delay));
+        let known = if guessed { decoded.or(data.pts()) } else { data.pts() };
+        let pts = known.or(follows).or(clip.opened.first_pts).unwrap_or(0);
+        let dts = data.dts().or(guessed.then_some(pts));
         // Without a DTS a clock that ran backward shows in the PTS falling behind what was placed already.
         let backward = match (dts, clip.before) {
             (Some(dts), Some((before, _))) => dts < before,
@@ -244,6 +254,7 @@ impl Reading {
         if clip.origin.is_none() {
             let near = |first: &i64| !backward && clip.micros(pts.saturating_sub(*first)) <= BRIDGE.0 && *first <= pts;
             clip.origin = Some((clip.opened.first_pts.filter(near).unwrap_or(pts), clip.start.0));
+            clip.delay = data.dts().filter(|_| !guessed).map_or(0, |dts| pts.saturating_sub(dts));
         }
         clip.before = dts.map(|dts| (dts, length)).or(clip.before);
         let ts = clip.time(pts).filter(|ts| *ts >= clip.start);

@@ -11,9 +11,9 @@ pub(crate) const START: i64 = 1_714_550_400_000_000;
 
 /// Runs `ffmpeg` in `folder`; `None`, with a line that says so, where the command does not exist.
 pub(crate) fn render(folder: &Path, arguments: &str) -> Option<()> {
-    let run = Command::new("ffmpeg").current_dir(folder).args(["-v", "error", "-nostdin", "-y"]);
-    let run = run.args(arguments.split_whitespace()).status();
-    let Ok(status) = run else {
+    let mut command = Command::new("ffmpeg");
+    command.current_dir(folder).args(["-v", "error", "-nostdin", "-y"]).args(arguments.split_whitespace());
+    let Ok(status) = command.status() else {
         println!("skipped: no ffmpeg command");
         return None;
     };
@@ -187,7 +187,7 @@ fn files_that_are_not_what_they_seem() {
     assert!(detail("concat.mp4").1.contains("this is `concat`"), "{:?}", detail("concat.mp4"));
     assert_eq!(detail("audio.mp4"), (FaultKind::Open, "has no video stream"));
     assert!(detail("noise.mp4").1.contains("cannot be opened"));
-    assert_eq!(detail("huge.mov").0, FaultKind::Format);
+    assert_eq!(detail("huge.mov").0, FaultKind::Format, "{:?}", detail("huge.mov"));
     assert!(detail("huge.mjpeg").1.contains("larger than allowed"), "{:?}", detail("huge.mjpeg"));
     assert_eq!(found.len(), 7);
     assert!(probe(&at.join("gone.mp4")).unwrap_err().to_string().contains("check the path"));

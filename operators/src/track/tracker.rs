@@ -10,6 +10,9 @@
 //!   knows how far a thing may have come and prefers the track that predicted well to one that could be anywhere;
 //! - a new track is confirmed by its third detection (a miss in between is forgiven), and what it showed
 //!   until then is given out with its own time; a track that is never confirmed is never heard of;
+//! - a thing that starts, stops or turns leaves its filter behind but hardly its own place: clear detections
+//!   that fit no filter are matched a last time by overlap, as the paper does from the start;
+//! - a box that lies inside one that was matched begins no track: it is a part of that thing;
 //! - a track that leaves over the picture's edge ends there, so the next one to come in is not taken for it.
 //!
 //! State: the live tracks, a few hundred bytes each. Invariants: a detection updates at most one track; tracks are
@@ -37,8 +40,12 @@ const WORST_YOUNG_FIT: f64 = 26.0;
 const WORST_FAINT_FIT: f64 = 16.0;
 /// How long after it was last seen a track is still continued by faint detections.
 const FAINT_WITHIN: Micros = Micros::from_secs(1);
-/// Overlap from which a detection is taken for a second box of a thing that was matched already.
+/// Overlap (IoU) from which a clear detection continues a track that its filter did not expect there.
+const OWN_PLACE: f64 = 0.3;
+/// Overlap (IoU) from which a detection is taken for a second box of a thing that was matched already.
 const SAME_THING: f64 = 0.7;
+/// Share of a box inside another from which it is taken for a part of the same thing.
+const PART_OF: f64 = 0.85;
 /// Share of its last seen area below which a track that is not seen has left the picture.
 const LEFT_SHARE: f64 = 0.3;
 
@@ -158,15 +165,19 @@ impl Tracker {
         let mut matched: Vec<Option<usize>> = vec![None; self.tracks.len()];
         let (known, young): (Vec<usize>, Vec<usize>) = (0..self.tracks.len()).partition(|&t| self.tracks[t].number > 0);
         let seen = Samples { detections, boxes: &boxes };
-        self.pair(&known, &mut clear, seen, WORST_FIT, &mut matched);
+        let misfit = |track: &Track, at: &Ltrb| track.shape.misfit(*at);
+        let apart = |track: &Track, at: &Ltrb| 1.0 - iou(&track.shape.bounds(), at).max(iou(&track.last, at));
+        self.pair(&known, &mut clear, seen, (WORST_FIT, misfit), &mut matched);
         let recent: Vec<usize> = known
             .into_iter()
             .filter(|&t| matched[t].is_none() && now - self.tracks[t].last_seen <= FAINT_WITHIN)
             .collect();
-        self.pair(&recent, &mut faint, seen, WORST_FAINT_FIT, &mut matched);
-        self.pair(&young, &mut clear, seen, WORST_YOUNG_FIT, &mut matched);
+        self.pair(&recent, &mut faint, seen, (WORST_FAINT_FIT, misfit), &mut matched);
+        let astray: Vec<usize> = recent.into_iter().filter(|&t| matched[t].is_none()).collect();
+        self.pair(&astray, &mut clear, seen, (1.0 - OWN_PLACE, apart), &mut matched);
+        self.pair(&young, &mut clear, seen, (WORST_YOUNG_FIT, misfit), &mut matched);
         let young: Vec<usize> = young.into_iter().filter(|&t| matched[t].is_none()).collect();
-        self.pair(&young, &mut faint, seen, WORST_FAINT_FIT, &mut matched);
+        self.pair(&young, &mut faint, seen, (WORST_FAINT_FIT, misfit), &mut matched);
 
         for (track, choice) in self.tracks.iter_mut().zip(&matched) {
             let Some(d) = *choice else {
@@ -186,7 +197,8 @@ impl Tracker {
         self.tracks.retain(|t| t.number > 0 || t.missed <= FORGIVEN);
         for d in clear {
             let same = |m: usize| {
-                group(detections[m].class) == group(detections[d].class) && iou(&boxes[m], &boxes[d]) > SAME_THING
+                group(detections[m].class) == group(detections[d].class)
+                    && (iou(&boxes[m], &boxes[d]) > SAME_THING || inside(&boxes[d], &boxes[m]) > PART_OF)
             };
             if !matched.iter().flatten().any(|&m| same(m)) {
                 self.tracks.push(Track::new(ts, frame, &detections[d], &self.config));
@@ -202,15 +214,22 @@ impl Tracker {
     }
 
     /// Matches `tracks` with the detections in `left` that are of the same class group, and takes those used
-    /// out of `left`. A fit of `worst` or more is no match.
-    fn pair(&self, tracks: &[usize], left: &mut Vec<usize>, seen: Samples, worst: f64, matched: &mut [Option<usize>]) {
+    /// out of `left`. A pair whose cost is `worst` or more is no match.
+    fn pair(
+        &self,
+        tracks: &[usize],
+        left: &mut Vec<usize>,
+        seen: Samples,
+        (worst, cost): (f64, impl Fn(&Track, &Ltrb) -> f64),
+        matched: &mut [Option<usize>],
+    ) {
         if tracks.is_empty() || left.is_empty() {
             return;
         }
         let groups: Vec<Name> = left.iter().map(|&d| group(seen.detections[d].class)).collect();
         let pairs = assign(tracks.len(), left.len(), worst, |t, d| {
             let track = &self.tracks[tracks[t]];
-            if track.group == groups[d] { track.shape.misfit(seen.boxes[left[d]]) } else { worst }
+            if track.group == groups[d] { cost(track, &seen.boxes[left[d]]) } else { worst }
         });
         let mut used = vec![false; left.len()];
         for (t, d) in pairs.into_iter().enumerate() {
@@ -338,4 +357,11 @@ fn iou(a: &Ltrb, b: &Ltrb) -> f64 {
     let area = |r: &Ltrb| (r[2] - r[0]) * (r[3] - r[1]);
     let both = w * h;
     both / (area(a) + area(b) - both).max(f64::MIN_POSITIVE)
+}
+
+/// Share of `a` that lies inside `b`.
+fn inside(a: &Ltrb, b: &Ltrb) -> f64 {
+    let w = (a[2].min(b[2]) - a[0].max(b[0])).max(0.0);
+    let h = (a[3].min(b[3]) - a[1].max(b[1])).max(0.0);
+    w * h / ((a[2] - a[0]) * (a[3] - a[1])).max(f64::MIN_POSITIVE)
 }

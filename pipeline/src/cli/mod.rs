@@ -1,10 +1,10 @@
 //! The command line: arguments, and one file per command.
 
 pub mod check;
-//pub mod demo;
+pub mod demo;
 pub mod diff;
 pub mod output;
-//pub mod overlay;
+pub mod overlay;
 pub mod replay;
 pub mod serve;
 pub mod sql;
@@ -51,9 +51,9 @@ pub enum Command {
     /// Print the rows in which two data directories differ, per view.
     Diff(diff::Diff),
     /// Write a copy of a clip with boxes, track ids, zones, codes and sessions drawn in.
-    //Overlay(overlay::Overlay),
+    Overlay(overlay::Overlay),
     /// Render footage with known truth, replay it, print truth against found, and serve the result.
-    //Demo(demo::Demo),
+    Demo(demo::Demo),
     /// Print the data dictionary (Markdown), as in docs/tables.md.
     Tables,
 }
@@ -107,8 +107,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::run(args),
         Command::Sql(args) => sql::run(args),
         Command::Diff(args) => diff::run(args),
-        //Command::Overlay(args) => overlay::run(args),
-        //Command::Demo(args) => demo::run(args),
+        Command::Overlay(args) => overlay::run(args),
+        Command::Demo(args) => demo::run(args),
         Command::Tables => {
             print!("{}", gemba_schemas::registry::dictionary());
             Ok(ExitCode::SUCCESS)

@@ -1,6 +1,7 @@
 //! Rows on stdout: table, CSV or JSON lines.
 
 use super::Format;
+use crate::text::with_offsets;
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::io::{IsTerminal, Write};
@@ -11,6 +12,8 @@ const WIDEST: usize = 48;
 /// Prints batches of one schema.
 pub fn batches(batches: &[RecordBatch], format: Format) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
+    let batches: Vec<RecordBatch> = batches.iter().map(with_offsets).collect::<Result<_, _>>()?;
+    let batches = batches.as_slice();
     match format {
         Format::Table => table(&mut out, batches)?,
         Format::Csv => {

@@ -121,9 +121,11 @@ pub fn replay(site: &Site, options: Options, listen: Option<&str>, quiet: bool) 
         },
         |summary| {
             if server.is_some() && !summary.interrupted {
-                if !quiet {
+                if !quiet && summary.units_read > 0 {
                     terminal::summary(summary);
-                    eprintln!("done; still serving, Ctrl-C ends it");
+                }
+                if !quiet {
+                    eprintln!("still serving; Ctrl-C ends it");
                 }
                 stop.wait();
             }

@@ -24,6 +24,9 @@ pub const PARCEL: [f32; 2] = [158.0, 122.0];
 /// Share of the trigger that must be covered.
 const COVERED: f32 = 0.3;
 
+/// How far the blur of a moving parcel reaches, px.
+const BLUR: f32 = 16.0;
+
 /// Sessions shorter than this are `too_short` at the demo site.
 pub const MIN_DURATION: Micros = Micros::from_secs(4);
 /// Sessions longer than this are `too_long` at the demo site.
@@ -34,7 +37,7 @@ const PACK: [f32; 2] = [914.0, 318.0];
 const ARRIVE: f32 = 0.72;
 const FLIP: f32 = 0.40;
 const SLIDE: f32 = 0.36;
-const LEAVE: f32 = 0.44;
+const LEAVE: f32 = 0.36;
 
 /// A parcel and its codes.
 #[derive(Clone, Debug)]
@@ -178,7 +181,7 @@ impl Parcel {
 }
 
 /// The arm that reaches over the trigger `t` seconds after it set out: its hand. `None` when it is gone.
-pub fn reach(t: f32) -> Option<[f32; 2]> {
+pub fn reaching(t: f32) -> Option<[f32; 2]> {
     let s = ease(t / 0.34).min(ease((0.92 - t) / 0.34));
     (s > 0.0).then(|| [1010.0 - 90.0 * s, 820.0 - 560.0 * s])
 }
@@ -199,6 +202,11 @@ impl Recording {
 
     /// Share of the trigger's symbol that is covered in a frame.
     pub fn covered(&self, frame: u64) -> f32 {
+        self.covered_by(frame, 0.0)
+    }
+
+    /// Share of the trigger's symbol that lies under anything, or within `reach` pixels of it.
+    fn covered_by(&self, frame: u64, reach: f32) -> f32 {
         let now = frame as f32 / FPS as f32;
         let mut shapes: Vec<Shape> = Vec::new();
         for act in &self.acts {
@@ -206,7 +214,7 @@ impl Recording {
                 Deed::Parcel(parcel) => {
                     shapes.extend(parcel.pose(now - act.at).map(|pose| Shape::polygon(&pose.corners())));
                 }
-                Deed::Reach => shapes.extend(reach(now - act.at).into_iter().flat_map(|h| arm(h, [1040.0, 980.0]))),
+                Deed::Reach => shapes.extend(reaching(now - act.at).into_iter().flat_map(|h| arm(h, [1040.0, 980.0]))),
             }
         }
         let [x, y, side] = TRIGGER_AT;
@@ -214,26 +222,28 @@ impl Recording {
         let step = side / grid as f32;
         let hits = (0..grid * grid).filter(|i| {
             let (px, py) = (x + ((i % grid) as f32 + 0.5) * step, y + ((i / grid) as f32 + 0.5) * step);
-            shapes.iter().any(|s| s.holds(px, py))
+            shapes.iter().any(|s| s.distance(px, py) < reach)
         });
         hits.count() as f32 / (grid * grid) as f32
     }
 
-    /// Shifts every parcel by less than a frame, so that no frame shows the trigger partly covered by it:
-    /// a tenth of a frame at a time until it fits.
+    /// Shifts every parcel by less than a frame, a twentieth at a time, so that a frame that shows the trigger
+    /// as uncovered shows all of it: neither the parcel nor its blur in motion touches the symbol.
     fn settle(mut self) -> Self {
         for i in 0..self.acts.len() {
             let Deed::Parcel(Parcel { pack: Some(_), .. }) = &self.acts[i].deed else { continue };
             let at = self.acts[i].at;
-            let partly = |shift: f32, act: &Act| {
-                let alone = Self { acts: vec![Act { at: at + shift, ..act.clone() }], ..self.clone() };
+            let touched = |shift: f32| {
+                let act = Act { at: at + shift, ..self.acts[i].clone() };
                 let first = (at * FPS as f32) as u64;
                 let last = first + ((act.length() + 0.2) * FPS as f32) as u64;
-                (first..last).map(|f| alone.covered(f)).filter(|c| *c > 0.0 && *c < 0.9).map(|c| c.min(0.9 - c)).sum::<f32>()
+                let alone = Self { acts: vec![act], ..self.clone() };
+                let open = (first..last).filter(|f| alone.covered(*f) < COVERED);
+                open.map(|f| alone.covered_by(f, BLUR)).sum::<f32>()
             };
-            let tenths = (0..20).map(|n| n as f32 / (20.0 * FPS as f32));
-            let best = tenths.min_by(|a, b| partly(*a, &self.acts[i]).total_cmp(&partly(*b, &self.acts[i])));
-            self.acts[i].at += best.unwrap_or(0.0);
+            let shifts = (0..20).map(|n| n as f32 / (20.0 * FPS as f32));
+            let best = shifts.map(|shift| (touched(shift), shift)).min_by(|a, b| a.0.total_cmp(&b.0));
+            self.acts[i].at += best.map_or(0.0, |(_, shift)| shift);
         }
         self
     }

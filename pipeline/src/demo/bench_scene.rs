@@ -5,7 +5,7 @@ use super::DemoError;
 use super::bench::{self, Deed, PARCEL, Parcel, Pose, Recording, TRIGGER_AT};
 use super::label::{self, Damage, Label, QUIET};
 use super::render::{FPS, HEIGHT, Sensor, WIDTH, ease, light, noise, project, stick};
-use crate::draw::{Bounds, Ink, Shape, blend, fill, line, outline, rect, shade};
+use crate::draw::{Bounds, Ink, Shape, blend, fill, line, outline, paint, rect, shade};
 use gemba_operators::encode::Planes;
 use std::collections::BTreeMap;
 
@@ -13,6 +13,8 @@ const LAMP: [f32; 2] = [560.0, 300.0];
 const CARDBOARD: Ink = Ink::rgb(188, 146, 96);
 const SKIN: Ink = Ink::rgb(198, 142, 112);
 const SLEEVE: Ink = Ink::rgb(62, 82, 118);
+/// Share of a frame's time during which the sensor is exposed: what moves is blurred by it.
+const SHUTTER: f32 = 0.3;
 /// Side of the table of paper fibres.
 const FIBRES: usize = 256;
 
@@ -57,7 +59,7 @@ impl Scene {
                     }
                 }
                 Deed::Reach => {
-                    if let Some(at) = bench::reach(now - act.at) {
+                    if let Some(at) = bench::reaching(now - act.at) {
                         hand(planes, at, [1040.0, 980.0], 1.0);
                     }
                 }
@@ -70,18 +72,22 @@ impl Scene {
         let corners = pose.corners();
         let shape = Shape::polygon(&corners);
         shade(planes, &Shape::polygon(&corners.map(|[x, y]| [x + 9.0, y + 13.0])), 26.0, 0.34);
-        // Half a frame of exposure.
-        let soft = 1.0 + 0.5 * pose.velocity[0].hypot(pose.velocity[1]);
+        let soft = 1.0 + SHUTTER * pose.velocity[0].hypot(pose.velocity[1]);
         let (sin, cos) = pose.turn.sin_cos();
         let tone = if pose.face >= 0.0 { 1.0 } else { 0.95 };
-        blend(planes, shape.bounds(soft), |x, y| {
+        paint(planes, &shape, soft, 1.0, |x, y| {
             let (dx, dy) = (x - pose.at[0], y - pose.at[1]);
             let (u, v) = ((dx * cos + dy * sin) as i32, (dy * cos - dx * sin) as i32);
             let fibre = self.fibres[(v & 255) as usize * FIBRES + (u & 255) as usize];
-            (shape.cover(x, y, soft), CARDBOARD.lit(fibre * tone * light(LAMP, x, y)))
+            CARDBOARD.lit(fibre * tone * light(LAMP, x, y))
         });
         let at = |s: f32, t: f32| project(corners, s, t);
-        outline(planes, &[at(0.004, 0.006), at(0.996, 0.006), at(0.996, 0.994), at(0.004, 0.994)], 1.6, CARDBOARD.lit(0.72));
+        outline(
+            planes,
+            &[at(0.004, 0.006), at(0.996, 0.006), at(0.996, 0.994), at(0.004, 0.994)],
+            1.6,
+            CARDBOARD.lit(0.72),
+        );
         if pose.face < 0.0 {
             line(planes, at(0.0, 0.5), at(1.0, 0.5), 2.0, CARDBOARD.lit(0.62));
             let end = (0.08 + 1.3 * pose.done).min(1.0);
@@ -108,11 +114,12 @@ impl Scene {
         let (hs, ht) = (label.width * px / (4.0 * PARCEL[0]), label.height * px / (4.0 * PARCEL[1]));
         let [s, t] = centre;
         let quad = [(-hs, -ht), (hs, -ht), (hs, ht), (-hs, ht)].map(|(ds, dt)| project(corners, s + ds, t + dt));
-        let smear = pose.velocity.map(|v| 0.5 * v);
+        let smear = pose.velocity.map(|v| SHUTTER * v);
         stick(planes, &label.texture, quad, smear, light(LAMP, quad[0][0], quad[0][1]));
         if damage == Damage::Covered {
             // A thumb on the corner that has no finder pattern.
-            let on = |m: f32, n: f32| project(quad, (QUIET as f32 + m) / label.width, (QUIET as f32 + n) / label.height);
+            let on =
+                |m: f32, n: f32| project(quad, (QUIET as f32 + m) / label.width, (QUIET as f32 + n) / label.height);
             let n = label.modules as f32;
             let (tip, root) = (on(n - 3.5, n - 3.0), on(n + 14.0, n + 26.0));
             shade(planes, &Shape::capsule([tip[0] + 3.0, tip[1] + 4.0], root, 17.0, 24.0), 8.0, 0.25);
@@ -174,9 +181,9 @@ fn hand(planes: &mut Planes, at: [f32; 2], elbow: [f32; 2], side: f32) {
         let across = (i as f32 - 1.0) * 14.0;
         line(planes, on(26.0, across), on(40.0, across), 1.4, SKIN.lit(0.72));
     }
-    blend(planes, sleeve.bounds(1.5), |x, y| {
+    paint(planes, &sleeve, 1.5, 1.0, |x, y| {
         let depth = (sleeve.distance(x, y) / 36.0).clamp(-1.0, 0.0);
-        (sleeve.cover(x, y, 1.5), SLEEVE.lit(0.78 - 0.4 * depth))
+        SLEEVE.lit(0.78 - 0.4 * depth)
     });
     let cuff = on(-36.0, 0.0);
     fill(planes, &Shape::ellipse(cuff, [9.0, 27.0], dy.atan2(dx)), 1.5, 1.0, SLEEVE.lit(0.7));
@@ -196,10 +203,8 @@ fn background(seed: u64) -> Result<Planes, DemoError> {
         line(&mut p, [0.0, y], [1280.0, y], 1.4, wood.lit(0.78));
     }
     // The floor beyond the bench.
-    blend(&mut p, [0.0, 0.0, 1280.0, 58.0], |x, y| {
-        let speckle = 0.06 * noise(seed ^ 4, x / 5.0, y / 5.0);
-        (Shape::polygon(&[[0.0, 0.0], [1280.0, 0.0], [1280.0, 56.0], [0.0, 56.0]]).cover(x, y, 1.5), Ink::rgb(78, 78, 84).lit(1.0 + speckle))
-    });
+    let strip = Shape::polygon(&[[-4.0, -4.0], [1284.0, -4.0], [1284.0, 56.0], [-4.0, 56.0]]);
+    paint(&mut p, &strip, 1.5, 1.0, |x, y| Ink::rgb(78, 78, 84).lit(1.0 + 0.06 * noise(seed ^ 4, x / 5.0, y / 5.0)));
     shade(&mut p, &Shape::polygon(&[[0.0, 40.0], [1280.0, 40.0], [1280.0, 54.0], [0.0, 54.0]]), 16.0, 0.35);
     // Cutting mat, where labels are shown.
     let mat = [150.0, 210.0, 690.0, 640.0];
@@ -207,8 +212,8 @@ fn background(seed: u64) -> Result<Planes, DemoError> {
     shade(&mut p, &Shape::polygon(&quad([154.0, 215.0, 695.0, 646.0])), 12.0, 0.3);
     let green = Ink::rgb(58, 104, 86);
     let shape = Shape::polygon(&quad(mat));
-    blend(&mut p, mat, |x, y| {
-        (shape.cover(x, y, 1.0), green.lit((1.0 + 0.03 * noise(seed ^ 5, x / 4.0, y / 4.0)) * light(LAMP, x, y)))
+    paint(&mut p, &shape, 1.0, 1.0, |x, y| {
+        green.lit((1.0 + 0.03 * noise(seed ^ 5, x / 4.0, y / 4.0)) * light(LAMP, x, y))
     });
     for i in 1..14 {
         let x = mat[0] + 38.5 * i as f32;
@@ -255,7 +260,12 @@ fn trigger_card(p: &mut Planes) -> Result<(), DemoError> {
     let px = side / card.modules as f32;
     let quiet = QUIET as f32 * px;
     let (x0, y0, x1, y1) = (x - quiet, y - quiet, x + side + quiet, y + side + quiet);
-    shade(p, &Shape::polygon(&[[x0 + 2.0, y0 + 3.0], [x1 + 3.0, y0 + 3.0], [x1 + 3.0, y1 + 4.0], [x0 + 2.0, y1 + 4.0]]), 5.0, 0.35);
+    shade(
+        p,
+        &Shape::polygon(&[[x0 + 2.0, y0 + 3.0], [x1 + 3.0, y0 + 3.0], [x1 + 3.0, y1 + 4.0], [x0 + 2.0, y1 + 4.0]]),
+        5.0,
+        0.35,
+    );
     stick(p, &card.texture, [[x0, y0], [x1, y0], [x1, y1], [x0, y1]], [0.0; 2], light(LAMP, x, y));
     for (cx, cy) in [(x0, y0), (x1, y0), (x1, y1), (x0, y1)] {
         let way = if (cx < x) == (cy < y) { 1.0 } else { -1.0 };

@@ -52,7 +52,8 @@ impl Comparison {
             let parts: Vec<_> = counts.iter().map(|(_, all, plural)| format!("{all} {plural}")).collect();
             format!("all {} right, and nothing else found", parts.join(", "))
         } else {
-            let parts: Vec<_> = counts.iter().map(|(right, all, plural)| format!("{right} of {all} {plural}")).collect();
+            let parts: Vec<_> =
+                counts.iter().map(|(right, all, plural)| format!("{right} of {all} {plural}")).collect();
             format!("NOT all right: {} as they should be", parts.join(", "))
         }
     }
@@ -146,7 +147,9 @@ fn session_lines(truth: &Truth, rows: &[&PackingSession]) -> Vec<Line> {
                 t.verdict,
                 if t.codes.is_empty() { "no code".into() } else { t.codes.join(" ") }
             );
-            let Some(r) = row else { return Line { kind: "session", truth: text, found: NOTHING.into(), right: false } };
+            let Some(r) = row else {
+                return Line { kind: "session", truth: text, found: NOTHING.into(), right: false };
+            };
             let start = r.started - t.started;
             let end = r.ended.map(|ended| ended - t.ended);
             let within = |d: Micros| d.0.abs() <= truth.edge_tolerance_us;
@@ -239,9 +242,7 @@ fn crossing_lines(truth: &Truth, rows: &[&LineCrossing]) -> Vec<Line> {
 }
 
 fn visit_lines(truth: &Truth, rows: &[&ZoneVisit]) -> Vec<Line> {
-    let same = |t: &super::truth::VisitTruth, r: &ZoneVisit| {
-        t.camera == r.camera.as_str() && t.zone == r.zone.as_str()
-    };
+    let same = |t: &super::truth::VisitTruth, r: &ZoneVisit| t.camera == r.camera.as_str() && t.zone == r.zone.as_str();
     let (pairs, extra) = pair(&truth.visits, rows, same, |t, r| r.entered - t.entered);
     let counted = |c: bool| if c { "counted" } else { "too short to count" };
     let mut lines: Vec<Line> = pairs

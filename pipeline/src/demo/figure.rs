@@ -4,7 +4,7 @@
 //! differ from person to person.
 
 use super::floor::{Stand, project};
-use crate::draw::{Bounds, Ink, Shape, blend, fill, shade};
+use crate::draw::{Bounds, Ink, Shape, fill, paint, shade};
 use gemba_operators::encode::Planes;
 
 /// Shirt, trousers, hair, skin.
@@ -68,10 +68,12 @@ fn strokes(stand: &Stand) -> Vec<Stroke> {
 
 /// Left, top, right and bottom of the figure in pixels, without its shadow.
 pub fn bounds(stand: &Stand) -> Bounds {
-    strokes(stand).iter().map(|s| s.shape.bounds(0.0)).fold(
-        [f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY],
-        |a, b| [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])],
-    )
+    strokes(stand)
+        .iter()
+        .map(|s| s.shape.bounds(0.0))
+        .fold([f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY], |a, b| {
+            [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])]
+        })
 }
 
 /// The figure's shadow on the floor: faint, so that it is no part of the figure.
@@ -86,9 +88,9 @@ pub fn draw(planes: &mut Planes, stand: &Stand) {
         // A little rounder than flat: light comes from above on the left.
         if let Shape::Capsule { ra, rb, a, .. } = shape {
             let round = 0.5 * (ra + rb);
-            blend(planes, shape.bounds(1.2), |x, y| {
+            paint(planes, &shape, 1.2, 1.0, |x, _| {
                 let side = ((a[0] - x) / (4.0 * round.max(1.0))).clamp(-0.5, 0.5);
-                (shape.cover(x, y, 1.2), ink.lit(1.0 + 0.22 * side))
+                ink.lit(1.0 + 0.22 * side)
             });
         } else {
             fill(planes, &shape, 1.2, 1.0, ink);

@@ -13,7 +13,7 @@ use gemba_schemas::time::{EventTime, Micros};
 /// Camera name.
 pub const CAMERA: &str = "floor-1";
 /// Length of the clip in whole seconds.
-pub const SECONDS: u32 = 56;
+pub const SECONDS: u32 = 58;
 /// The entrance line's name.
 pub const LINE: &str = "entrance";
 /// Ends of the entrance line in the world (x, z); inside lies to its right.
@@ -87,16 +87,23 @@ const WALKS: [Walk; 6] = [
         name: "p2",
         starts: 7.4,
         speed: 1.35,
-        way: &[[OUTSIDE, 5.0, 0.0], [0.6, 5.2, 0.0], [3.4, 8.0, 7.2], [7.4, 6.9, 0.0]],
+        way: &[
+            [OUTSIDE, 4.5, 0.0],
+            [-1.5, 4.0, 0.0],
+            [0.2, 4.3, 0.0],
+            [1.0, 6.2, 0.0],
+            [3.4, 8.0, 7.2],
+            [7.4, 6.9, 0.0],
+        ],
     },
     // Lingers on the line and turns back: no crossing.
-    Walk { name: "p3", starts: 21.4, speed: 1.15, way: &[[OUTSIDE, 5.2, 0.0], [-3.16, 5.3, 3.0], [OUTSIDE, 5.5, 0.0]] },
+    Walk { name: "p3", starts: 18.8, speed: 1.15, way: &[[OUTSIDE, 5.2, 0.0], [-3.16, 5.3, 3.0], [OUTSIDE, 5.5, 0.0]] },
     // Waits in front.
     Walk {
         name: "p4",
         starts: 27.6,
         speed: 1.30,
-        way: &[[OUTSIDE, 5.0, 0.0], [-1.6, 4.6, 0.0], [2.2, 4.25, 6.0], [-1.6, 4.1, 0.0], [OUTSIDE + 0.8, 4.3, 0.0]],
+        way: &[[OUTSIDE, 5.0, 0.0], [-1.6, 4.6, 0.0], [2.2, 4.15, 6.0], [-1.6, 4.1, 0.0], [OUTSIDE + 0.8, 4.3, 0.0]],
     },
     // A short stop at the chair (too short to count), then the basin; passes p4 in front of them.
     Walk {
@@ -106,16 +113,17 @@ const WALKS: [Walk; 6] = [
         way: &[
             [OUTSIDE - 0.6, 6.6, 0.0],
             [-2.2, 6.9, 0.0],
-            [1.2, 6.4, 0.0],
+            [0.9, 7.0, 0.0],
+            [1.6, 7.9, 0.0],
             [3.4, 8.0, 2.0],
             [1.3, 8.4, 0.0],
             [-0.8, 8.2, 5.0],
-            [-2.4, 7.2, 0.0],
-            [OUTSIDE - 1.4, 6.8, 0.0],
+            [-2.6, 7.5, 0.0],
+            [OUTSIDE - 1.8, 7.5, 0.0],
         ],
     },
     // In through the door and out of the picture at its lower edge: still inside at the end.
-    Walk { name: "p6", starts: 44.6, speed: 1.25, way: &[[OUTSIDE, 5.0, 0.0], [-1.9, 4.4, 0.0], [-1.2, 0.4, 0.0]] },
+    Walk { name: "p6", starts: 47.1, speed: 1.25, way: &[[OUTSIDE, 5.0, 0.0], [-1.9, 4.4, 0.0], [-1.2, 0.4, 0.0]] },
 ];
 
 /// A person in one frame.
@@ -209,7 +217,14 @@ pub fn add_truth(start: EventTime, frames: &[Vec<Stand>], truth: &mut Truth) {
             for stay in inside.chunk_by(|a, b| *b - *a <= 2 * FPS as usize) {
                 let (entered, left) = (time(stay[0]), time(stay[stay.len() - 1]));
                 let counted = left - entered >= Micros::from_secs(zone.min_dwell);
-                visits.push(VisitTruth { camera: camera(), zone: zone.name.into(), person: name(), entered, left, counted });
+                visits.push(VisitTruth {
+                    camera: camera(),
+                    zone: zone.name.into(),
+                    person: name(),
+                    entered,
+                    left,
+                    counted,
+                });
             }
         }
         // A crossing is a net change of side that lasts: the side is looked at outside a narrow band.
@@ -263,16 +278,20 @@ mod tests {
     fn the_room_is_empty_at_first_and_people_never_merge() {
         let frames = simulate();
         assert!(frames.iter().take(60).all(|stands| stands.iter().all(|s| !visible(super::super::figure::bounds(s)))));
+        let mut close = Vec::new();
         for (f, stands) in frames.iter().enumerate() {
             for (i, a) in stands.iter().enumerate() {
                 for b in &stands[i + 1..] {
                     let (p, q) = (super::super::figure::bounds(a), super::super::figure::bounds(b));
                     let gap = (q[0] - p[2]).max(p[0] - q[2]).max(q[1] - p[3]).max(p[1] - q[3]);
                     let hidden = !visible(p) || !visible(q);
-                    assert!(hidden || gap >= 12.0, "frame {f}: persons {} and {} are {gap} px apart", a.person, b.person);
+                    if !hidden && gap < 12.0 {
+                        close.push((f, a.person, b.person, gap));
+                    }
                 }
             }
         }
+        assert!(close.is_empty(), "(frame, person, person, px apart): {close:?}");
     }
 
     #[test]
@@ -295,7 +314,16 @@ mod tests {
         let list: Vec<_> = truth.crossings.iter().map(|c| (c.person.as_str(), c.to_side.as_str())).collect();
         assert_eq!(
             list,
-            [("p1", "in"), ("p2", "in"), ("p1", "out"), ("p4", "in"), ("p5", "in"), ("p4", "out"), ("p6", "in"), ("p5", "out")]
+            [
+                ("p1", "in"),
+                ("p2", "in"),
+                ("p1", "out"),
+                ("p4", "in"),
+                ("p5", "in"),
+                ("p4", "out"),
+                ("p6", "in"),
+                ("p5", "out")
+            ]
         );
         // Nobody skims a zone: outside a visit every foot point is half a metre away from it.
         for (f, stand) in frames.iter().enumerate().flat_map(|(f, s)| s.iter().map(move |s| (f, s))) {
@@ -306,7 +334,10 @@ mod tests {
                 let ts = EventTime(f as i64 * 40_000);
                 let name = WALKS[stand.person].name;
                 let near = truth.visits.iter().any(|v| {
-                    v.person == name && v.zone == zone.name && ts >= v.entered - Micros::from_secs(1) && ts <= v.left + Micros::from_secs(1)
+                    v.person == name
+                        && v.zone == zone.name
+                        && ts >= v.entered - Micros::from_secs(1)
+                        && ts <= v.left + Micros::from_secs(1)
                 });
                 assert!(near || away > 0.4, "{name} skims {} at frame {f}: {away}", zone.name);
             }

@@ -58,7 +58,17 @@ fn background(seed: u64) -> Planes {
         (1.0, tile.lit((1.0 + tint + speckle - 0.10 * dark) * light(LAMP, x, y)))
     });
     // Where floor and wall meet.
-    shade(&mut p, &Shape::polygon(&[[-40.0, horizon - 2.0], [1320.0, horizon - 2.0], [1320.0, horizon + 6.0], [-40.0, horizon + 6.0]]), 34.0, 0.16);
+    shade(
+        &mut p,
+        &Shape::polygon(&[
+            [-40.0, horizon - 2.0],
+            [1320.0, horizon - 2.0],
+            [1320.0, horizon + 6.0],
+            [-40.0, horizon + 6.0],
+        ]),
+        34.0,
+        0.16,
+    );
     rect(&mut p, [0.0, horizon - 9.0, 1280.0, horizon], 1.0, Ink::rgb(150, 132, 112));
     mats(&mut p);
     furniture(&mut p);
@@ -74,7 +84,13 @@ fn mats(p: &mut Planes) {
     }
     let on = |x: f32, z: f32| project(x, 0.0, z).0;
     let [[x, z0], [_, z1]] = LINE_AT;
-    fill(p, &Shape::polygon(&[on(x - 0.9, z0), on(x, z0), on(x, z1), on(x - 0.9, z1)]), 1.2, 0.35, Ink::rgb(176, 176, 172));
+    fill(
+        p,
+        &Shape::polygon(&[on(x - 0.9, z0), on(x, z0), on(x, z1), on(x - 0.9, z1)]),
+        1.2,
+        0.35,
+        Ink::rgb(176, 176, 172),
+    );
     line(p, on(x, z0), on(x, z1), 3.0, Ink::rgb(216, 190, 96));
 }
 
@@ -114,11 +130,11 @@ fn furniture(p: &mut Planes) {
     cuboid(p, [-1.5, -0.1], [0.0, 0.85], [9.35, 9.95], Ink::rgb(222, 222, 218));
     fill(p, &Shape::ellipse(project(-0.8, 0.85, 9.62).0, [32.0, 9.0], 0.0), 1.2, 1.0, Ink::rgb(166, 176, 182));
     line(p, project(-0.8, 0.88, 9.86).0, project(-0.8, 1.05, 9.78).0, 4.0, Ink::rgb(120, 124, 128));
-    // Salon chair.
+    // Salon chair, lighter than anybody's clothes.
     under(p, [3.05, 3.75], [9.0, 9.6]);
     cuboid(p, [3.33, 3.47], [0.0, 0.45], [9.2, 9.35], Ink::rgb(110, 112, 116));
-    cuboid(p, [3.05, 3.75], [0.45, 0.58], [9.0, 9.6], Ink::rgb(146, 54, 58));
-    cuboid(p, [3.05, 3.75], [0.58, 1.15], [9.52, 9.64], Ink::rgb(132, 46, 50));
+    cuboid(p, [3.05, 3.75], [0.45, 0.58], [9.0, 9.6], Ink::rgb(214, 164, 150));
+    cuboid(p, [3.05, 3.75], [0.58, 1.15], [9.52, 9.64], Ink::rgb(206, 154, 140));
     // Waiting bench, to the right of its mat.
     under(p, [3.75, 4.35], [3.4, 5.2]);
     cuboid(p, [3.78, 3.88], [0.0, 0.42], [3.5, 5.1], Ink::rgb(92, 78, 62));

@@ -125,8 +125,8 @@ pub fn shipping(text: &str, damage: Damage) -> Result<Label, DemoError> {
     texture.rect(right, (n + QUIET - 3) * TEXELS, 80, 3 * TEXELS, 30);
     print_text(&mut texture, text, QUIET * TEXELS, (n + 2 * QUIET - 1) * TEXELS, 2);
     match damage {
-        // Half a module: every module still has a middle of its own.
-        Damage::Blurred => texture.blur(0.5 * TEXELS as f32),
+        // Under half a module: every module still has a middle of its own.
+        Damage::Blurred => texture.blur(0.4 * TEXELS as f32),
         Damage::Impossible => {
             texture.blur(1.2 * TEXELS as f32);
             texture.rect((QUIET - 2) * TEXELS, (QUIET - 1) * TEXELS, (n + 4) * TEXELS, 8 * TEXELS, 165);
@@ -143,7 +143,8 @@ mod tests {
     #[test]
     fn labels_hold_their_code_in_the_upper_left() {
         let label = shipping("TRK-1", Damage::None).unwrap();
-        let luma = |mx: usize, my: usize| label.texture.texels[(my * TEXELS + 4) * label.texture.width + mx * TEXELS + 4];
+        let luma =
+            |mx: usize, my: usize| label.texture.texels[(my * TEXELS + 4) * label.texture.width + mx * TEXELS + 4];
         assert!(luma(QUIET, QUIET) < 40 && luma(QUIET + 1, QUIET + 1) > 200 && luma(QUIET + 3, QUIET + 3) < 40);
         assert!(luma(1, 1) > 200, "quiet zone");
     }

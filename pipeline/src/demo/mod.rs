@@ -34,7 +34,7 @@ use std::sync::mpsc;
 use truth::{ClipTruth, Truth};
 
 /// Changes with every change of what is drawn.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The demo's seed.
 pub const SEED: u64 = 7;
 /// 2025-06-02 09:00:00 at the demo site.
@@ -163,7 +163,11 @@ fn render_clips(dir: &Path, truth: &Truth, progress: &mut dyn FnMut(f64)) -> Res
 }
 
 /// Draws one clip, frame by frame; `each` takes the planes and says whether to go on.
-fn draw_clip(seed: u64, clip: &ClipTruth, each: &mut dyn FnMut(&Planes) -> Result<bool, DemoError>) -> Result<(), DemoError> {
+pub(crate) fn draw_clip(
+    seed: u64,
+    clip: &ClipTruth,
+    each: &mut dyn FnMut(&Planes) -> Result<bool, DemoError>,
+) -> Result<(), DemoError> {
     let mut planes = Planes::new(WIDTH, HEIGHT);
     if clip.camera == floor::CAMERA {
         let scene = floor_scene::Scene::new(seed);

@@ -28,11 +28,7 @@ impl Ink {
     pub const fn rgb(r: u8, g: u8, b: u8) -> Self {
         let (r, g, b) = (r as f32 / 255.0, g as f32 / 255.0, b as f32 / 255.0);
         let luma = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-        Self {
-            y: 16.0 + 219.0 * luma,
-            u: 128.0 + 224.0 * (b - luma) / 1.8556,
-            v: 128.0 + 224.0 * (r - luma) / 1.5748,
-        }
+        Self { y: 16.0 + 219.0 * luma, u: 128.0 + 224.0 * (b - luma) / 1.8556, v: 128.0 + 224.0 * (r - luma) / 1.5748 }
     }
 
     /// The same hue, lighter (`factor > 1`) or darker.
@@ -84,10 +80,38 @@ fn mix(sample: &mut u8, to: f32, cover: f32) {
     }
 }
 
-/// Fills a shape, its edge `soft` pixels wide, with an opacity of 0–1.
-pub fn fill(planes: &mut Planes, shape: &Shape, soft: f32, opacity: f32, ink: Ink) {
+/// Side of the tiles in which a shape is painted; even, so that tiles share no chroma sample.
+const TILE: usize = 16;
+
+/// Paints a shape, its edge `soft` pixels wide, in the colour that `ink` gives each place, with an opacity
+/// of 0–1. Tiles that lie wholly outside are skipped, and those wholly inside need no distances.
+pub fn paint(planes: &mut Planes, shape: &Shape, soft: f32, opacity: f32, ink: impl Fn(f32, f32) -> Ink) {
     let soft = soft.max(0.5);
-    blend(planes, shape.bounds(soft), |x, y| (opacity * shape.cover(x, y, soft), ink));
+    let [x0, y0, x1, y1] = shape.bounds(soft);
+    let first = |v: f32| (v.max(0.0) as usize) / TILE * TILE;
+    let (right, bottom) = (x1.min(planes.width as f32), y1.min(planes.height as f32));
+    // Half a tile's diagonal and half the edge.
+    let reach = 0.71 * TILE as f32 + 0.5 * soft + 1.0;
+    for ty in (first(y0)..bottom.max(0.0).ceil() as usize).step_by(TILE) {
+        for tx in (first(x0)..right.max(0.0).ceil() as usize).step_by(TILE) {
+            let (left, top, side) = (tx as f32, ty as f32, TILE as f32);
+            let distance = shape.distance(left + side / 2.0, top + side / 2.0);
+            if shape.is_metric() && distance > reach {
+                continue;
+            }
+            let part = [left.max(x0), top.max(y0), (left + side).min(right), (top + side).min(bottom)];
+            if shape.is_metric() && distance < -reach {
+                blend(planes, part, |x, y| (opacity, ink(x, y)));
+            } else {
+                blend(planes, part, |x, y| (opacity * shape.cover(x, y, soft), ink(x, y)));
+            }
+        }
+    }
+}
+
+/// Fills a shape with one colour.
+pub fn fill(planes: &mut Planes, shape: &Shape, soft: f32, opacity: f32, ink: Ink) {
+    paint(planes, shape, soft, opacity, |_, _| ink);
 }
 
 /// Darkens what lies under a shape: a shadow with an edge `soft` pixels wide; `strength` 1 is black.

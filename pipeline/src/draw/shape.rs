@@ -39,7 +39,8 @@ impl Shape {
     /// A convex polygon; corners in either direction. Fewer than three corners make an empty shape.
     pub fn polygon(corners: &[[f32; 2]]) -> Self {
         let n = corners.len();
-        let area: f32 = (0..n).map(|i| (corners[i], corners[(i + 1) % n])).map(|(p, q)| p[0] * q[1] - p[1] * q[0]).sum();
+        let area: f32 =
+            (0..n).map(|i| (corners[i], corners[(i + 1) % n])).map(|(p, q)| p[0] * q[1] - p[1] * q[0]).sum();
         let sign = if area < 0.0 { -1.0 } else { 1.0 };
         let mut bounds = [f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY];
         let mut planes = Vec::with_capacity(n);
@@ -95,6 +96,15 @@ impl Shape {
         }
     }
 
+    /// Whether [`Shape::distance`] never changes by more than the way gone, so that it can be trusted far away.
+    pub fn is_metric(&self) -> bool {
+        match self {
+            Self::Polygon { .. } => true,
+            Self::Capsule { ra, rb, .. } => ra.is_finite() && rb.is_finite(),
+            Self::Ellipse { .. } => false,
+        }
+    }
+
     /// How much of a pixel the shape covers, for an edge `soft` pixels wide.
     #[inline]
     pub fn cover(&self, x: f32, y: f32, soft: f32) -> f32 {
@@ -112,10 +122,8 @@ impl Shape {
         let [x0, y0, x1, y1] = match self {
             Self::Polygon { bounds, .. } => *bounds,
             Self::Ellipse { centre, radii, turn } => {
-                let (hx, hy) = (
-                    (radii[0] * turn[0]).hypot(radii[1] * turn[1]),
-                    (radii[0] * turn[1]).hypot(radii[1] * turn[0]),
-                );
+                let (hx, hy) =
+                    ((radii[0] * turn[0]).hypot(radii[1] * turn[1]), (radii[0] * turn[1]).hypot(radii[1] * turn[0]));
                 [centre[0] - hx, centre[1] - hy, centre[0] + hx, centre[1] + hy]
             }
             Self::Capsule { a, b, ra, rb } => [

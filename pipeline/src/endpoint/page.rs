@@ -2,6 +2,7 @@
 //! No script: it reloads itself.
 
 use super::{Problem, Shared, typed};
+use crate::text::with_offsets;
 use arrow::array::{Array, RecordBatch};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use axum::extract::State;
@@ -91,6 +92,7 @@ pub async fn page(State(shared): State<Arc<Shared>>) -> Result<Response, Problem
 }
 
 fn table(html: &mut String, batches: &[RecordBatch]) {
+    let batches: Vec<_> = batches.iter().filter_map(|b| with_offsets(b).ok()).collect();
     let Some(first) = batches.iter().find(|b| b.num_rows() > 0) else {
         html.push_str("<p class=\"empty\">no rows</p>");
         return;
@@ -107,7 +109,7 @@ fn table(html: &mut String, batches: &[RecordBatch]) {
         let _ = write!(html, "<th{class}>{}</th>", words(&shown));
     }
     html.push_str("</tr></thead><tbody>");
-    for batch in batches {
+    for batch in &batches {
         for row in 0..batch.num_rows() {
             html.push_str("<tr>");
             for &i in &columns {
@@ -122,9 +124,9 @@ fn table(html: &mut String, batches: &[RecordBatch]) {
     html.push_str("</tbody></table></div>");
 }
 
-/// A value as a person reads it: durations in seconds, times to the tenth.
+/// A value as a person reads it: durations in seconds, times to the millisecond.
 fn cell(column: &dyn Array, name: &str, row: usize) -> String {
-    let options = FormatOptions::new().with_null("–").with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.1f"));
+    let options = FormatOptions::new().with_null("–").with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.3f"));
     let text = ArrayFormatter::try_new(column, &options)
         .and_then(|f| f.value(row).try_to_string())
         .unwrap_or_else(|e| e.to_string());

@@ -1,6 +1,7 @@
 //! `/api/v1/views` and `/api/v1/views/{view}`.
 
 use super::{Problem, Shared, typed};
+use crate::text::with_offsets;
 use arrow::array::RecordBatch;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -127,7 +128,7 @@ fn json(kind: ViewKind, tick: Option<u64>, batch: &RecordBatch, next: Option<&st
     let mut writer = arrow::json::WriterBuilder::new()
         .with_explicit_nulls(true)
         .build::<_, arrow::json::writer::JsonArray>(&mut rows);
-    writer.write(batch)?;
+    writer.write(&with_offsets(batch)?)?;
     writer.finish()?;
     drop(writer);
     if rows.is_empty() {

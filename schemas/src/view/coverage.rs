@@ -5,8 +5,10 @@ use crate::row;
 use crate::time::{EventTime, Micros};
 
 row! {
-    /// What was seen of one camera in one local hour. A coverage row that spans two hours gives each its
-    /// share of time; its frames count in the hour in which it started.
+    /// What was seen of one camera in one local hour: the UTC minutes whose start the site's clock reads within
+    /// it. A coverage row that spans two hours gives each its share of time; its frames count in the hour in
+    /// which it started. Time that two rows both saw counts once; a row longer than a day counts its first day.
+    /// There is a row for every hour with coverage or faults.
     pub struct CoverageHour in "coverage_hours", key(camera, hour), bucket(hour) {
         /// Camera name.
         pub camera: Name,
@@ -22,13 +24,13 @@ row! {
         pub frames_skipped: u64,
         /// Frames flagged as damaged.
         pub frames_corrupt: u64,
-        /// Faults.
+        /// Faults: the sum of their counts.
         pub faults: u64,
-        /// Generations that started within the hour.
+        /// Generations that started within the hour: coverage rows of segment 0.
         pub generations: u32,
-        /// Earliest coverage row's start within the hour (lineage).
+        /// Earliest instant that was observed within the hour; in an hour with faults alone, the first fault's.
         pub first_seen: EventTime,
-        /// Latest coverage row's end within the hour (lineage).
+        /// Latest end of what was observed within the hour; in an hour with faults alone, the last fault's instant.
         pub last_seen: EventTime,
     }
 }

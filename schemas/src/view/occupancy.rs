@@ -7,15 +7,17 @@ use crate::{row, text_enum};
 text_enum! {
     /// What the count is about.
     pub enum ScopeKind {
-        /// The inside of a line: crossings in minus crossings out since the last daily reset.
+        /// The inside of a line: +1 at each entry, −1 at each exit, since the last daily reset.
         Line = "line",
-        /// A zone: visits under way.
+        /// A zone: visits under way, counted or not; +1 where one entered, −1 where it left, unless it is open.
         Zone = "zone",
     }
 }
 
 row! {
-    /// Occupancy of one line's inside or one zone in one minute that was observed at least in part.
+    /// Occupancy of one line's inside or one zone in one UTC minute that was observed at least in part. A step
+    /// of the count holds from its instant on. The daily reset takes effect at the start of the first minute
+    /// at or after it, by the site's clock (where the clock skips it, that much later; where it comes twice, first).
     pub struct OccupancyMinute in "occupancy_minutes", key(camera, scope_kind, scope, minute), bucket(minute) {
         /// Camera name.
         pub camera: Name,
@@ -33,13 +35,13 @@ row! {
         pub occupied_us: Micros,
         /// How much of the minute was observed, µs.
         pub observed_us: Micros,
-        /// Largest count within the minute.
+        /// Largest count at an observed instant of the minute.
         pub max: i32,
-        /// Smallest count within the minute.
+        /// Smallest count at an observed instant of the minute.
         pub min: i32,
-        /// Count at the end of the minute.
+        /// Count at the end of the minute, observed or not.
         pub last: i32,
-        /// What the daily reset took away at the start of this minute; 0 at other times.
+        /// What daily resets took away since the minute before this one in the table; 0 where there was none.
         pub residual: i32,
         /// Digest of the rules that shaped the row.
         pub rules: Name,
@@ -47,7 +49,7 @@ row! {
 }
 
 row! {
-    /// Occupancy of one line's inside or one zone in one local hour.
+    /// Occupancy of one line's inside or one zone in one local hour: sums and extremes of its minutes.
     pub struct OccupancyHour in "occupancy_hours", key(camera, scope_kind, scope, hour), bucket(hour) {
         /// Camera name.
         pub camera: Name,

@@ -33,7 +33,8 @@ text_enum! {
 row! {
     /// One packing session. It starts when the trigger code is covered (On→Off) and ends when it is
     /// visible again (Off→On); a profile without a trigger uses motion in the packing area. A session
-    /// without a code is a row too.
+    /// without a code is a row too. The trigger is On during a spell of sightings with no gap longer than
+    /// `off_after` and at least `on_sightings` in all; everything is within one generation.
     pub struct PackingSession in "packing_sessions", key(camera, profile, started), bucket(started) {
         /// Camera name.
         pub camera: Name,
@@ -50,17 +51,18 @@ row! {
         pub status: SessionStatus,
         /// `ok`, `too_short`, `too_long`, `open` or `cut`.
         pub verdict: SessionVerdict,
-        /// Distinct codes read in `[started − lookback, ended]` and after the previous session, in order of first sight.
+        /// Distinct codes with a sighting in `[started − lookback, ended]` (while open, up to now) and not before
+        /// the previous session's end, in order of first sight there, then of text.
         pub codes: Vec<String>,
-        /// Runs of sightings of a code that could not be decoded, in the same window.
+        /// Runs of sightings of a code that could not be decoded that overlap the same window.
         pub code_misses: u32,
-        /// First sighting of the first code.
+        /// First sighting of the first code within that window.
         pub first_code_at: Option<EventTime>,
         /// Generation in which it started (µs UTC).
         pub generation: Generation,
-        /// Frame number at the start.
+        /// Frame number at the start; with motion, the first frame of the stored run.
         pub first_frame: u64,
-        /// Frame number at the end; NULL while open or cut.
+        /// Frame number at the end; with motion, the last frame of the stored run; NULL while open or cut.
         pub last_frame: Option<u64>,
         /// Digest of the rules that shaped the row.
         pub rules: Name,

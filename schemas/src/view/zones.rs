@@ -19,7 +19,9 @@ text_enum! {
 }
 
 row! {
-    /// One stay of one track in one zone; times outside (or unseen) of up to the bridge (2 s) do not end it.
+    /// One stay of one track in one zone: inside points (in order of time, frame, id), each no more than the
+    /// bridge (2 s) after the one before, whatever lies between. A point is inside when its foot (bottom
+    /// centre) is and its class may visit.
     pub struct ZoneVisit in "zone_visits", key(camera, generation, track, zone, entered), bucket(entered) {
         /// Camera name.
         pub camera: Name,
@@ -31,7 +33,7 @@ row! {
         pub zone: Name,
         /// Kind of the zone.
         pub kind: Name,
-        /// Class of the thing.
+        /// Class of the thing, at the first point inside.
         pub class: Name,
         /// First point inside.
         pub entered: EventTime,
@@ -41,7 +43,8 @@ row! {
         pub dwell_us: Micros,
         /// Whether the dwell reached the zone's threshold.
         pub counted: bool,
-        /// Why it ended.
+        /// Why it ended: `left` if the track has a later point, or left the picture; else as the track ended;
+        /// of a track without an end, `cut` if its generation's coverage ended, else `open`.
         pub end_reason: VisitEnd,
         /// Stored points inside.
         pub points: u32,
@@ -49,7 +52,7 @@ row! {
         pub first_frame: u64,
         /// Frame number of the last point.
         pub last_frame: u64,
-        /// Model that detected the track.
+        /// Model that detected the first point inside.
         pub model: Name,
         /// Digest of the rules that shaped the row.
         pub rules: Name,
@@ -57,7 +60,11 @@ row! {
 }
 
 row! {
-    /// One crossing of a line by a track that settled on both sides.
+    /// One crossing of a line by a track that settled on both sides. Points in the dead band are on neither
+    /// side. A run of points on one side has settled when it spans `settle`; of a track's first run, and of the last
+    /// run of a track that ended, two points are enough; other runs are passed over. The step from the last
+    /// point of one settled run to the first of the next, on the other side, must meet the line between its ends, give
+    /// or take a twentieth of its length.
     pub struct LineCrossing in "line_crossings", key(camera, generation, track, line, ts), bucket(ts) {
         /// Camera name.
         pub camera: Name,
@@ -75,7 +82,7 @@ row! {
         pub to_side: Name,
         /// Whether `to_side` is the line's `inside`.
         pub entry: bool,
-        /// Class of the thing.
+        /// Class of the thing, at the first point on the new side.
         pub class: Name,
         /// Frame number of the last point on the old side.
         pub first_frame: u64,

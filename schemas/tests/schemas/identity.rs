@@ -11,9 +11,12 @@ fn fact_ids_are_the_same_in_every_build() {
     // A changed value here means that a journal of an older build is not recognised: duplicates would count twice.
     let camera = Name::new("bench-1");
     let id = |kind, generation, parts: &[&[u8]]| FactId::of(kind, camera, Generation(generation), parts).0;
-    assert_eq!(id("coverage", 1_700_000_000_000_000, &[]), 0);
-    assert_eq!(id("code_read", -1, &[b"frame", b"TRACK1", &7i64.to_le_bytes()]), 0);
-    assert_eq!(id("track_point", 0, &[&3u32.to_le_bytes(), &9u64.to_le_bytes()]), 0);
+    let ids = [
+        id("coverage", 1_700_000_000_000_000, &[]),
+        id("code_read", -1, &[b"frame", b"TRACK1", &7i64.to_le_bytes()]),
+        id("track_point", 0, &[&3u32.to_le_bytes(), &9u64.to_le_bytes()]),
+    ];
+    assert_eq!(ids, [10_004_167_653_233_408_763, 8_473_420_817_261_564_528, 11_750_313_012_522_409_235]);
 }
 
 #[test]
@@ -92,7 +95,7 @@ fn a_digest_depends_on_the_rules_and_on_nothing_else() {
     let rules = [clock.clone(), zone("z1"), zone("z2")];
     let turned = [zone("z2"), clock, zone("z1")];
     assert_eq!(digest(&rules), digest(&turned), "order plays no part");
-    assert_eq!(digest(&rules).as_str(), "golden");
+    assert_eq!(digest(&rules).as_str(), "6734ea197a42e5be");
     assert_ne!(digest(&rules), digest(&rules[..2]));
     assert_ne!(digest(&[zone("z1")]), digest(&[zone("z2")]));
     assert_ne!(digest(&[zone("z1"), zone("z1")]), digest(&[]), "twice is not never");

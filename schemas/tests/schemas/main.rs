@@ -1,8 +1,14 @@
 //! The vocabulary, tested from outside: one binary, one file for each subject.
 
+#[cfg(test)]
 mod dictionary;
+#[cfg(test)]
 mod geometry;
+#[cfg(test)]
 mod identity;
+#[cfg(test)]
 mod licences;
+#[cfg(test)]
 mod rows;
+#[cfg(test)]
 mod site;

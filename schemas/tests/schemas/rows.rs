@@ -1,6 +1,6 @@
 //! Every registered row type survives the way through Arrow, whatever its columns hold.
 
-use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use gemba_schemas::column::ColumnError;
 use gemba_schemas::fact::*;
@@ -37,7 +37,7 @@ impl Seed {
         }
     }
     fn maybe<T>(&mut self, make: impl Fn(&mut Self) -> T) -> Option<T> {
-        (self.next() % 2 == 0).then(|| make(self))
+        (self.next().is_multiple_of(2)).then(|| make(self))
     }
     fn text(&mut self) -> String {
         self.one(&["", "bench", "größe \u{0}\n", "'; --", "現場"]).into()

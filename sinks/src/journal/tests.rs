@@ -31,7 +31,11 @@ fn entries(range: std::ops::RangeInclusive<u64>) -> Vec<Entry> {
 
 fn read(journal: &Journal, after: u64) -> Vec<(u64, Entry)> {
     let mut all = Vec::new();
-    journal.replay(after, |s, e| Ok(all.push((s, e)))).unwrap();
+    let push = |s, e| {
+        all.push((s, e));
+        Ok(())
+    };
+    journal.replay(after, push).unwrap();
     all
 }
 

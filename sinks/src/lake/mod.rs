@@ -170,7 +170,10 @@ impl Lake {
         let filter = format!("WHERE camera = {} AND generation = {}", text(camera.as_str()), generation.0);
         let mut all = Vec::new();
         for &kind in FactKind::ALL {
-            self.read(kind, |file| file.holds(camera, generation), &filter, &mut |facts| Ok(all.extend(facts)))?;
+            self.read(kind, |file| file.holds(camera, generation), &filter, &mut |facts| {
+                all.extend(facts);
+                Ok(())
+            })?;
         }
         Ok(all)
     }

@@ -2,7 +2,7 @@
 
 use super::manifest::Manifest;
 use super::{catalog, locate};
-use crate::duck::{self, Mode, fetch, ident, stream};
+use crate::duck::{self, Mode, collect, fetch, ident};
 use crate::error::SinkError;
 use arrow::array::RecordBatch;
 use duckdb::Connection;
@@ -18,13 +18,7 @@ use std::path::Path;
 pub fn query(lake: &Path, sql: &str) -> Result<Vec<RecordBatch>, SinkError> {
     let connection = memory()?;
     attach(&connection, "main", lake)?;
-    let mut batches = Vec::new();
-    let fail = |e: duckdb::Error| SinkError::Query(e.to_string());
-    let schema = stream(&connection, sql, [], |b| Ok(batches.push(b)), fail)?;
-    if batches.is_empty() {
-        batches.push(RecordBatch::new_empty(schema));
-    }
-    Ok(batches)
+    collect(&connection, sql, [], |e| SinkError::Query(e.to_string()))
 }
 
 /// What differs between two lakes in one view. Rows carry every stored column; the rows of each batch are in

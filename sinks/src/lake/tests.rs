@@ -66,7 +66,11 @@ fn facts(range: std::ops::Range<u64>) -> Vec<Fact> {
 
 fn all(lake: &Lake) -> Vec<Fact> {
     let mut found = Vec::new();
-    lake.facts(&mut |f| Ok(found.extend(f))).unwrap();
+    lake.facts(&mut |f| {
+        found.extend(f);
+        Ok(())
+    })
+    .unwrap();
     found.sort();
     found
 }

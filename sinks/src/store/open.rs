@@ -13,7 +13,7 @@ use duckdb::Connection;
 use gemba_schemas::time::EventTime;
 use gemba_schemas::view::ViewKind;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 
 /// The exit code by which `probe-store` says that the file does not open.
@@ -137,17 +137,22 @@ pub(super) fn last_epoch(connection: &Connection, path: &Path) -> Result<Option<
 fn probe_in_child(program: &Path, path: &Path) -> Option<String> {
     let run = Command::new(program).arg("probe-store").arg(path).stdin(Stdio::null()).stdout(Stdio::null()).output();
     match run {
-        Ok(output) => match output.status.code() {
-            Some(code) if code == i32::from(PROBE_DAMAGED) => {
-                Some(format!("does not open: {}", String::from_utf8_lossy(&output.stderr).trim()))
-            }
-            None => Some(format!("opening it ended the process ({})", output.status)),
-            Some(_) => None,
-        },
+        Ok(output) => verdict(&output),
         Err(error) => {
             tracing::warn!(%error, "the store could not be probed in a child process");
             None
         }
+    }
+}
+
+/// What the child's end says of the file.
+pub(super) fn verdict(output: &Output) -> Option<String> {
+    match output.status.code() {
+        Some(code) if code == i32::from(PROBE_DAMAGED) => {
+            Some(format!("does not open: {}", String::from_utf8_lossy(&output.stderr).trim()))
+        }
+        None => Some(format!("opening it ended the process ({})", output.status)),
+        Some(_) => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::open::last_epoch;
 use super::{EpochRow, Slot};
-use crate::duck::{fetch, ident, instant, stream, text};
+use crate::duck::{collect, fetch, ident, instant, text};
 use crate::error::SinkError;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -118,14 +118,9 @@ impl StoreReader {
         self.with(|c| {
             select_only(c, sql)?;
             c.execute_batch("BEGIN TRANSACTION READ ONLY").map_err(fail)?;
-            let mut batches = Vec::new();
-            let result = stream(c, sql, [], |b| Ok(batches.push(b)), fail);
+            let result = collect(c, sql, [], fail);
             let _ = c.execute_batch("ROLLBACK");
-            let schema = result?;
-            if batches.is_empty() {
-                batches.push(RecordBatch::new_empty(schema));
-            }
-            Ok(batches)
+            result
         })
     }
 

@@ -2,7 +2,7 @@
 
 use super::commit::FailAt;
 use super::*;
-use crate::duck::stream;
+use crate::duck::collect;
 use crate::samples::{DAY, Dice, row};
 use gemba_schemas::column::KeyPart;
 use std::collections::BTreeMap;
@@ -35,14 +35,8 @@ fn stored(store: &Store) -> Vec<ViewRow> {
     let mut rows = Vec::new();
     for &view in ViewKind::ALL {
         let sql = format!("SELECT * FROM {}", view.table().name);
-        stream(
-            store.connection().unwrap(),
-            &sql,
-            [],
-            |b| Ok(rows.extend(view.decode(&b).unwrap())),
-            |e| SinkError::Query(e.to_string()),
-        )
-        .unwrap();
+        let batches = collect(store.connection().unwrap(), &sql, [], |e| SinkError::Query(e.to_string())).unwrap();
+        rows.extend(batches.iter().flat_map(|b| view.decode(b).unwrap()));
     }
     rows.sort();
     rows
@@ -236,9 +230,13 @@ fn a_file_that_does_not_open_is_set_aside() {
     store.commit(epoch(1, Vec::new())).unwrap();
     drop(store);
     probe(&path).unwrap();
-    // A child that dies of opening the file condemns it; one that cannot be run says nothing.
-    for (program, kept) in [("/bin/false", true), ("/nonexistent", true)] {
+    // A child that cannot be run, or knows no `probe-store`, says nothing about the file.
+    for program in ["/bin/false", "/nonexistent"] {
         let store = Store::open_probed(&path, Path::new(program)).unwrap();
-        assert_eq!(store.last_epoch().unwrap().is_some(), kept, "{program}");
+        assert!(store.last_epoch().unwrap().is_some(), "{program}");
+    }
+    for (script, damaged) in [("exit 3", true), ("kill -9 $$", true), ("exit 2", false), ("exit 0", false)] {
+        let output = std::process::Command::new("/bin/sh").args(["-c", script]).output().unwrap();
+        assert_eq!(open::verdict(&output).is_some(), damaged, "{script}");
     }
 }

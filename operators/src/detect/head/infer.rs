@@ -69,7 +69,8 @@ fn choose(mut list: Vec<Fitting>, names: Option<usize>) -> Result<Fitting, NoHea
     let fits = |f: &Fitting, n: usize| f.classes.is_none_or(|c| c == n);
     match names {
         Some(n) if !list.iter().any(|f| fits(f, n)) => {
-            let counts: BTreeSet<usize> = list.iter().filter_map(|f| f.classes).collect();
+            let common = list.iter().any(|f| !f.rare);
+            let counts: BTreeSet<usize> = list.iter().filter(|f| f.rare != common).filter_map(|f| f.classes).collect();
             let counts: Vec<String> = counts.iter().map(usize::to_string).collect();
             return Err(NoHead::Count(counts.join(" or ")));
         }

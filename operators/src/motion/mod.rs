@@ -16,6 +16,9 @@ mod components;
 mod shrink;
 mod stage;
 
+#[cfg(test)]
+mod tests;
+
 pub use blobs::Blobs;
 pub use stage::MotionStage;
 

@@ -1,16 +1,19 @@
 //! Blobs and tracks on the clips of `GEMBA_SHARED`, against their truth. Tests only; frames come from the `ffmpeg`
 //! program, so that nothing but the stages is under test.
 
-use super::{Detections, TrackStage};
-use crate::detect::Detection;
+use super::{Detections, TrackStage, judge};
+use crate::detect::stage::{DetectStage, Eye, Gate};
+use crate::detect::{Detector, DetectorConfig};
 use crate::frame::{Frame, FrameMeta, Picture, Wanted};
 use crate::motion::Blobs;
 use crate::stage::{End, Outlet, Seen, Stage};
-use gemba_schemas::fact::{CoverageEnd, Fact, TrackPoint};
-use gemba_schemas::geometry::{Point, contains, cross};
+use gemba_schemas::fact::{CoverageEnd, Fact};
+use gemba_schemas::geometry::Point;
 use gemba_schemas::id::{Generation, Name};
+use gemba_schemas::site::Model;
 use gemba_schemas::time::{EventTime, Micros};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -67,79 +70,36 @@ fn frames(clip: &Path, width: usize, height: usize) -> Option<impl Iterator<Item
     }))
 }
 
-/// The stored points of each track of `frames` under `detect`.
-fn follow(
-    frames: impl Iterator<Item = Frame>,
-    mut detect: impl FnMut(&Frame) -> Vec<Detection>,
-) -> BTreeMap<u32, Vec<TrackPoint>> {
-    let mut stage = TrackStage::new(0.5, Micros::from_secs(3));
+/// The stored paths of the tracks that `eye` sees in `frames`.
+fn follow(frames: impl Iterator<Item = Frame>, eye: DetectStage) -> BTreeMap<u32, judge::Path> {
+    let (mut eye, mut stage) = (eye, TrackStage::new(0.5, Micros::from_secs(3)));
     let mut out = Outlet::default();
     let mut last = EventTime(0);
+    let end = |ts| End { camera: Name::new("c"), generation: Generation(0), ts, reason: CoverageEnd::EndOfFootage };
+    let mut feed = |item, out: &mut Outlet<Infallible>| {
+        let mut seen = Outlet::default();
+        eye.step(item, &mut seen);
+        assert!(seen.facts.is_empty(), "{:?}", seen.facts);
+        seen.items.into_iter().for_each(|item| stage.step(item, out));
+    };
     for frame in frames {
-        let boxes = detect(&frame);
         last = frame.meta.ts;
-        let (width, height) = (frame.width() as u16, frame.height() as u16);
-        stage.step(
-            Seen::Item(Detections { meta: frame.meta, width, height, boxes, model: Name::new("test") }),
-            &mut out,
-        );
+        feed(Seen::Item(frame), &mut out);
     }
-    let reason = CoverageEnd::EndOfFootage;
-    stage.step(Seen::End(End { camera: Name::new("c"), generation: Generation(0), ts: last, reason }), &mut out);
-    let mut tracks: BTreeMap<u32, Vec<TrackPoint>> = BTreeMap::new();
+    feed(Seen::End(end(last)), &mut out);
+    let mut tracks: BTreeMap<u32, judge::Path> = BTreeMap::new();
     for fact in out.facts {
         if let Fact::TrackPoint(p) = fact {
-            tracks.entry(p.track).or_default().push(p);
+            tracks.entry(p.track).or_default().push(judge::foot(&p));
         }
     }
     tracks
 }
 
-fn foot(p: &TrackPoint) -> Point {
-    p.bounds().foot(p.width, p.height)
-}
-
-/// Stays in a polygon, gaps of up to 2 s bridged: first and last point inside, s.
-fn visits(tracks: &BTreeMap<u32, Vec<TrackPoint>>, polygon: &[Point]) -> Vec<(f64, f64)> {
-    let mut all = Vec::new();
-    for points in tracks.values() {
-        let mut stay: Option<(EventTime, EventTime)> = None;
-        for p in points.iter().filter(|p| contains(polygon, foot(p))) {
-            match &mut stay {
-                Some((_, left)) if p.ts - *left <= Micros::from_secs(2) => *left = p.ts,
-                _ => all.extend(stay.replace((p.ts, p.ts))),
-            }
-        }
-        all.extend(stay);
-    }
-    all.iter().map(|(a, b)| (a.0 as f64 / 1e6, b.0 as f64 / 1e6)).collect()
-}
-
-/// Crossings of the line a→b, both sides settled for 300 ms beyond a band of 1 % of the height: time and whether to the right.
-fn crossings(tracks: &BTreeMap<u32, Vec<TrackPoint>>, a: Point, b: Point, aspect: f64) -> Vec<(f64, bool)> {
-    let mut all = Vec::new();
-    let length = (f64::from(b.x - a.x) * aspect).hypot(f64::from(b.y - a.y));
-    for points in tracks.values() {
-        let (mut settled, mut run): (Option<bool>, Option<(bool, EventTime)>) = (None, None);
-        for p in points {
-            let distance = cross(a, b, foot(p)) as f64 * aspect / length;
-            if distance.abs() < 10_000.0 {
-                continue;
-            }
-            let side = distance > 0.0;
-            let since = match run {
-                Some((s, since)) if s == side => since,
-                _ => run.insert((side, p.ts)).1,
-            };
-            if p.ts - since >= Micros::from_millis(300) {
-                if settled.is_some_and(|s| s != side) {
-                    all.push((since.0 as f64 / 1e6, side));
-                }
-                settled = Some(side);
-            }
-        }
-    }
-    all
+/// The visits of all tracks to a polygon, s.
+fn visits(tracks: &BTreeMap<u32, judge::Path>, polygon: &[Point]) -> Vec<(f64, f64)> {
+    let all = tracks.values().flat_map(|path| judge::visits(path, polygon));
+    all.map(|(a, b)| (a.0 as f64 / 1e6, b.0 as f64 / 1e6)).collect()
 }
 
 fn json(path: &Path) -> serde_json::Value {
@@ -164,8 +124,7 @@ fn golden_floor_by_motion() {
     let clips = shared().join("data/clips");
     let Some(frames) = frames(&clips.join("floor-7.mp4"), 1280, 720) else { return };
     let truth = json(&clips.join("floor-7.json"));
-    let mut blobs = Blobs::new(Name::new("person"), None);
-    let tracks = follow(frames, |f| blobs.detect(f));
+    let tracks = follow(frames, DetectStage::new(Some(blobs())));
 
     let (mut right, mut all) = (0, 0);
     for (zone, polygon) in truth["zones"].as_object().unwrap() {
@@ -178,7 +137,11 @@ fn golden_floor_by_motion() {
         (right, all) = (right + agreed, all + stays.len());
     }
     let line = points(&truth["line"]["points"], 1280.0, 720.0);
-    let mut found = crossings(&tracks, line[0], line[1], 1280.0 / 720.0);
+    let mut found: Vec<(f64, bool)> = tracks
+        .values()
+        .flat_map(|path| judge::crossings(path, line[0], line[1], 1280.0 / 720.0))
+        .map(|(ts, side)| (ts.0 as f64 / 1e6, side))
+        .collect();
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
     println!("crossings {found:.2?}");
     let events = truth["crossings"].as_array().unwrap();
@@ -194,26 +157,60 @@ fn golden_floor_by_motion() {
     assert!(right >= 9, "{right} of {all} visits");
 }
 
-/// The floor around the table at which everybody stands, as fractions.
-const TABLE: [[f64; 2]; 4] = [[0.30, 0.62], [0.80, 0.62], [0.80, 1.01], [0.30, 1.01]];
+/// The floor on which everybody stands and walks off, as fractions: it begins above the bottom edge, over which
+/// everybody comes in, and ends at the right edge, over which everybody leaves.
+const TABLE: [[f64; 2]; 4] = [[0.25, 0.60], [1.01, 0.60], [1.01, 1.01], [0.25, 1.01]];
 
-#[test]
-fn golden_person_by_motion() {
-    let clips = shared().join("data/clips");
-    let Some(frames) = frames(&clips.join("one-by-one-person-detection.mp4"), 768, 432) else { return };
-    let mut blobs = Blobs::new(Name::new("person"), None);
-    let tracks = follow(frames, |f| blobs.detect(f));
-    check_person(&tracks, &clips);
+fn blobs() -> Eye {
+    Eye::Blobs(Blobs::new(Name::new("person"), None))
 }
 
-fn check_person(tracks: &BTreeMap<u32, Vec<TrackPoint>>, clips: &Path) {
+fn network(model: &str) -> Eye {
+    let model = Model { name: "m".into(), path: shared().join(model), sha256: None, family: None, classes: None };
+    let config = DetectorConfig {
+        model,
+        classes: vec!["person".into()],
+        threshold: 0.5,
+        thresholds: BTreeMap::new(),
+        low_threshold: 0.1,
+        area: None,
+    };
+    Eye::Network(Detector::open(&config).unwrap())
+}
+
+/// Exactly the six visits of the person clip, edges within 1.5 s.
+fn check_person(eye: impl FnOnce() -> DetectStage) {
+    let clips = shared().join("data/clips");
+    let Some(frames) = frames(&clips.join("one-by-one-person-detection.mp4"), 768, 432) else { return };
+    let tracks = follow(frames, eye());
     let truth = json(&clips.join("truth.json"));
     let stays = truth["one-by-one-person-detection.mp4"]["visits_s"].as_array().unwrap();
     let stays: Vec<(f64, f64)> = stays.iter().map(|v| (v[0].as_f64().unwrap(), v[1].as_f64().unwrap())).collect();
-    let mut found = visits(tracks, &TABLE.map(|[x, y]| Point::from_f64(x, y)));
-    found.retain(|v| v.1 - v.0 >= 3.0);
+    let mut found = visits(&tracks, &TABLE.map(|[x, y]| Point::from_f64(x, y)));
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
     println!("visits {found:.1?}");
     assert_eq!(found.len(), stays.len());
     assert_eq!(agree(&stays, &found, 1.5), stays.len());
+}
+
+#[test]
+fn golden_person_by_motion() {
+    check_person(|| DetectStage::new(Some(blobs())));
+}
+
+#[test]
+fn golden_person_by_fastestdet() {
+    check_person(|| DetectStage::new(Some(network("data/models/fastestdet/FastestDet.onnx"))));
+}
+
+#[test]
+fn golden_person_by_fastestdet_gated() {
+    let gate = Gate { heartbeat: Micros::from_secs(1) };
+    let eye = || DetectStage::new(Some(network("data/models/fastestdet/FastestDet.onnx")));
+    check_person(|| eye().gated(gate, [0.0, 0.0, 1.0, 1.0]));
+}
+
+#[test]
+fn golden_person_by_yolox() {
+    check_person(|| DetectStage::new(Some(network("data/models/yolox-nano/yolox_nano.onnx"))));
 }

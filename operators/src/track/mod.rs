@@ -20,6 +20,8 @@ mod tracker;
 #[cfg(test)]
 mod footage;
 #[cfg(test)]
+pub(crate) mod judge;
+#[cfg(test)]
 mod score;
 #[cfg(test)]
 mod sim;

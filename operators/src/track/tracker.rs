@@ -219,11 +219,6 @@ impl Tracker {
         tracks.iter().filter(|t| t.number > 0).map(|t| t.ended(TrackEndReason::CoverageEnd)).collect()
     }
 
-    /// Whether any track, confirmed or not, is still looked for: it would be wrong to look away now.
-    pub fn unsettled(&self) -> bool {
-        self.tracks.iter().any(|t| t.number == 0 || t.missed > 0)
-    }
-
     /// Matches `tracks` with the detections in `left` that are of the same class group, and takes those used
     /// out of `left`. A pair whose cost is `worst` or more is no match.
     fn pair(

@@ -138,11 +138,11 @@ impl Committer {
                 }
             }
             for chunk in facts.chunks(LOAD) {
-                send_feed(feed, wiring, Feed {
-                    tick,
-                    facts: chunk.iter().cloned().map(|f| (f, diff)).collect(),
-                    ..Feed::default()
-                });
+                send_feed(
+                    feed,
+                    wiring,
+                    Feed { tick, facts: chunk.iter().cloned().map(|f| (f, diff)).collect(), ..Feed::default() },
+                );
             }
         };
         lake.facts(&mut |facts| {

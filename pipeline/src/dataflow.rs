@@ -17,19 +17,19 @@ use crate::progress::Progress;
 use crate::worker::{Derived, Feed, Report};
 use crossbeam_channel::Sender;
 use differential_dataflow::input::InputSession;
+use gemba_operators::correlate;
 use gemba_operators::drive::{Facts, Position, Units, drive};
 use gemba_operators::frame::{Frame, Wanted};
-use gemba_operators::correlate;
 use gemba_operators::stage::Seen;
 use gemba_schemas::fact::Fact;
 use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::ViewRow;
 use std::sync::Arc;
+use timely::dataflow::Scope;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::vec::Filter;
 use timely::dataflow::operators::{Concatenate, Operator, Probe, probe::Handle};
-use timely::dataflow::Scope;
 
 /// What every worker needs to know to look at footage.
 pub struct Vision {
@@ -53,12 +53,26 @@ pub fn vision<'scope>(scope: Scope<'scope, Position>, vision: &Arc<Vision>, repo
         move |unit| vision.footage.unit(unit)
     };
     let (packets, opened) = footage::source(scope, vision.clone(), reports.clone());
-    let (frames, coverage) = drive(packets, "decode", { let unit = units(); move |u| unit(u).decoder() });
-    let (_, codes) = drive(sample(&frames, |w| w.codes), "scan", { let unit = units(); move |u| unit(u).scanner() });
-    let (_, spans) = drive(sample(&frames, |w| w.motion), "motion", { let unit = units(); move |u| unit(u).motion() });
-    let (boxes, faults) =
-        drive(sample(&frames, |w| w.detect), "detect", { let unit = units(); move |u| unit(u).detector() });
-    let (_, tracks) = drive(boxes, "track", { let unit = units(); move |u| unit(u).tracker() });
+    let (frames, coverage) = drive(packets, "decode", {
+        let unit = units();
+        move |u| unit(u).decoder()
+    });
+    let (_, codes) = drive(sample(&frames, |w| w.codes), "scan", {
+        let unit = units();
+        move |u| unit(u).scanner()
+    });
+    let (_, spans) = drive(sample(&frames, |w| w.motion), "motion", {
+        let unit = units();
+        move |u| unit(u).motion()
+    });
+    let (boxes, faults) = drive(sample(&frames, |w| w.detect), "detect", {
+        let unit = units();
+        move |u| unit(u).detector()
+    });
+    let (_, tracks) = drive(boxes, "track", {
+        let unit = units();
+        move |u| unit(u).tracker()
+    });
 
     report(scope.concatenate([opened, coverage, codes, spans, faults, tracks]), reports);
 }
@@ -73,19 +87,23 @@ fn sample<'scope>(frames: &Units<'scope, Frame>, wants: fn(Wanted) -> bool) -> U
 
 /// Hands facts to the committer, and says when there will be no more.
 fn report<'scope>(facts: Facts<'scope>, reports: Sender<Report>) {
-    facts.unary_frontier::<timely::container::CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "report", |_, _| {
-        let mut open = true;
-        move |(input, frontier), _output| {
-            input.for_each(|_, batch| {
-                // The committer outlives the workers unless it failed, and then it says so itself.
-                let _ = reports.send(Report::Facts(std::mem::take(batch)));
-            });
-            if open && frontier.is_empty() {
-                open = false;
-                let _ = reports.send(Report::Finished);
+    facts.unary_frontier::<timely::container::CapacityContainerBuilder<Vec<()>>, _, _, _>(
+        Pipeline,
+        "report",
+        |_, _| {
+            let mut open = true;
+            move |(input, frontier), _output| {
+                input.for_each(|_, batch| {
+                    // The committer outlives the workers unless it failed, and then it says so itself.
+                    let _ = reports.send(Report::Facts(std::mem::take(batch)));
+                });
+                if open && frontier.is_empty() {
+                    open = false;
+                    let _ = reports.send(Report::Finished);
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// The inputs of the correlate dataflow, and how far its output is complete.

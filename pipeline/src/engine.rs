@@ -122,8 +122,7 @@ pub fn run(
     let (feed, feed_end) = crossbeam_channel::unbounded();
     let (derived, derived_end) = crossbeam_channel::unbounded();
     let (reports, reports_end) = crossbeam_channel::unbounded::<Report>();
-    let wiring =
-        Arc::new(Wiring { feed: Mutex::new(Some(feed_end)), derived, reports, first: Mutex::new(None) });
+    let wiring = Arc::new(Wiring { feed: Mutex::new(Some(feed_end)), derived, reports, first: Mutex::new(None) });
     let vision = Arc::new(Vision { footage: handle.footage.clone(), progress: handle.progress.clone() });
     let workers = {
         let (wiring, vision) = (wiring.clone(), vision.clone());

@@ -181,7 +181,14 @@ pub fn source<'scope>(
             {
                 let unit = footage.unit(index);
                 let _ = reports.send(Report::Started(index));
-                open.push(Reading { unit: index, source: unit.source(footage.stop.clone()), opened: None, queue: VecDeque::new(), held: None, ended: false });
+                open.push(Reading {
+                    unit: index,
+                    source: unit.source(footage.stop.clone()),
+                    opened: None,
+                    queue: VecDeque::new(),
+                    held: None,
+                    ended: false,
+                });
             }
             let mut idle = true;
             let (mut packets, mut facts) = (packets.activate(), facts.activate());
@@ -207,7 +214,8 @@ pub fn source<'scope>(
                             }
                         }
                     };
-                    if let (Seen::Item(Packet { place: Some(place), .. }), Speed::Times(speed)) = (&item, footage.speed) {
+                    if let (Seen::Item(Packet { place: Some(place), .. }), Speed::Times(speed)) = (&item, footage.speed)
+                    {
                         let (start, clock) = *reading.opened.get_or_insert((place.ts, Instant::now()));
                         if (place.ts - start).as_secs_f64() / speed > clock.elapsed().as_secs_f64() {
                             reading.held = Some(item);

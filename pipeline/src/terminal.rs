@@ -34,11 +34,13 @@ impl Ticker {
     pub fn start(handle: &Handle, units: &[Arc<Unit>]) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (progress, stopped) = (handle.progress.clone(), stop.clone());
-        let bars = std::io::stderr().is_terminal().then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+        let bars =
+            std::io::stderr().is_terminal().then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
         let mut lanes: BTreeMap<String, Lane> = BTreeMap::new();
         for (index, unit) in units.iter().enumerate() {
             let camera = unit.camera().to_owned();
-            let lane = lanes.entry(camera.clone()).or_insert(Lane { camera, units: Vec::new(), length_s: 0.0, bar: None });
+            let lane =
+                lanes.entry(camera.clone()).or_insert(Lane { camera, units: Vec::new(), length_s: 0.0, bar: None });
             lane.length_s += unit.plan.duration.as_secs_f64();
             lane.units.push((index, unit.clone()));
         }
@@ -63,15 +65,15 @@ impl Ticker {
                     for (index, unit) in &lane.units {
                         let reading = progress.unit(*index);
                         packets += reading.packets();
-                        let reached = reading.reached().map_or(0.0f64, |t| (t - EventTime(unit.plan.generation.0)).as_secs_f64());
+                        let reached =
+                            reading.reached().map_or(0.0f64, |t| (t - EventTime(unit.plan.generation.0)).as_secs_f64());
                         done_s += reached.clamp(0.0, unit.plan.duration.as_secs_f64());
                     }
                     let elapsed = began.elapsed().as_secs_f64().max(1e-3);
                     let speed = done_s / elapsed;
                     let eta = if speed > 0.0 { (lane.length_s - done_s) / speed } else { f64::INFINITY };
-                    let (facts, faults) = counts
-                        .get(lane.camera.as_str())
-                        .map_or((0, 0), |c| (c.facts.values().sum::<u64>(), c.faults));
+                    let (facts, faults) =
+                        counts.get(lane.camera.as_str()).map_or((0, 0), |c| (c.facts.values().sum::<u64>(), c.faults));
                     let eta = if eta.is_finite() { format!("{eta:.0} s left") } else { "–".into() };
                     let message = format!(
                         "{:.0} fps  {speed:.1}× real time  {eta}  {facts} facts  {faults} faults",
@@ -132,7 +134,10 @@ pub fn summary(s: &Summary) {
                 facts,
             ]
         });
-        print_table(&["camera", "footage", "frames", "decoded", "skipped", "damaged", "faults", "new facts"], rows.collect());
+        print_table(
+            &["camera", "footage", "frames", "decoded", "skipped", "damaged", "faults", "new facts"],
+            rows.collect(),
+        );
         println!();
     }
     print_table(&["view", "rows"], s.views.iter().map(|(v, n)| vec![(*v).to_owned(), n.to_string()]).collect());
@@ -142,7 +147,11 @@ pub fn summary(s: &Summary) {
         println!("{seen:.1} s of footage in {:.1} s ({:.0}× real time)", s.seconds, seen / s.seconds.max(1e-3));
     }
     if s.units_done_before > 0 {
-        println!("{} recording{} had been read before", s.units_done_before, if s.units_done_before == 1 { "" } else { "s" });
+        println!(
+            "{} recording{} had been read before",
+            s.units_done_before,
+            if s.units_done_before == 1 { "" } else { "s" }
+        );
     }
     if s.faults() > 0 {
         println!("faults:  gemba sql --data {} \"FROM fault\"", s.dir.display());
@@ -160,7 +169,8 @@ pub fn print_table(header: &[&str], rows: Vec<Vec<String>>) {
     let widths: Vec<usize> = (0..header.len())
         .map(|i| rows.iter().map(|r| r[i].chars().count()).chain([header[i].len()]).max().unwrap_or(0))
         .collect();
-    let number = |i: usize| rows.iter().all(|r| r[i].starts_with(|c: char| c.is_ascii_digit())) && header[i] != "new facts";
+    let number =
+        |i: usize| rows.iter().all(|r| r[i].starts_with(|c: char| c.is_ascii_digit())) && header[i] != "new facts";
     let line = |cells: Vec<&str>| {
         let cells: Vec<String> = cells
             .iter()

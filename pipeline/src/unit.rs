@@ -73,7 +73,8 @@ impl Override {
                 (None, [only]) => (*only, given.as_str()),
                 (None, _) => {
                     let names = names.join("`, `");
-                    let message = format!("which camera? The site has several: write `camera=path` with one of `{names}`");
+                    let message =
+                        format!("which camera? The site has several: write `camera=path` with one of `{names}`");
                     return Err(argument(given, message));
                 }
             };

@@ -48,7 +48,8 @@ fn replay(at: &Path, code: i32) -> command::Ended {
 /// The good clip's session, whatever lies beside it.
 #[track_caller]
 fn the_good_clip_is_read(at: &Path) {
-    let sessions = sql(&at.join("out"), "SELECT codes, verdict FROM packing_sessions WHERE started < '2026-01-15 08:00:08+00'");
+    let sessions =
+        sql(&at.join("out"), "SELECT codes, verdict FROM packing_sessions WHERE started < '2026-01-15 08:00:08+00'");
     assert_eq!(sessions, [json!({"codes": ["P-7"], "verdict": "ok"})]);
 }
 
@@ -153,7 +154,10 @@ fn damaged_footage() {
     }
     let ended = replay(at, 3);
     the_good_clip_is_read(at);
-    let seen = sql(&at.join("out"), "SELECT file, max(end_reason) AS ended, sum(frames_seen)::INT AS seen FROM coverage GROUP BY file ORDER BY file");
+    let seen = sql(
+        &at.join("out"),
+        "SELECT file, max(end_reason) AS ended, sum(frames_seen)::INT AS seen FROM coverage GROUP BY file ORDER BY file",
+    );
     assert_eq!(seen[0]["file"], "cut.mp4", "{seen:?}");
     assert_eq!(seen[0]["ended"], "truncated");
     let frames = seen[0]["seen"].as_i64().expect("a number");
@@ -164,7 +168,8 @@ fn damaged_footage() {
     let told = sql(&at.join("out"), "SELECT count(*) AS n FROM fault WHERE file LIKE 'flipped%'");
     assert!(corrupt[0]["n"].as_i64() > Some(0) || told[0]["n"].as_i64() > Some(0), "the damage is told");
     // No code was invented out of damage.
-    let texts = sql(&at.join("out"), &format!("SELECT DISTINCT text FROM code_read WHERE text NOT IN ('P-7', '{TRIGGER}')"));
+    let texts =
+        sql(&at.join("out"), &format!("SELECT DISTINCT text FROM code_read WHERE text NOT IN ('P-7', '{TRIGGER}')"));
     assert!(texts.is_empty(), "{texts:?}");
     assert_eq!(replay(at, 0).json()["digest"], ended.json()["digest"], "truncated footage is finished");
 }
@@ -186,8 +191,12 @@ fn a_jump_in_time_and_a_change_of_size() {
     let runs = sql(&at.join("out"), runs);
     let sizes: Vec<_> = runs.iter().map(|r| (r["file"].as_str(), r["width"].as_i64())).collect();
     let wide = Some(SIZE.0 as i64);
-    let expected =
-        [(Some("jump.mp4"), wide), (Some("jump.mp4"), wide), (Some("sizes.mjpeg"), Some(320)), (Some("sizes.mjpeg"), Some(480))];
+    let expected = [
+        (Some("jump.mp4"), wide),
+        (Some("jump.mp4"), wide),
+        (Some("sizes.mjpeg"), Some(320)),
+        (Some("sizes.mjpeg"), Some(480)),
+    ];
     assert_eq!(sizes, expected, "{runs:?}");
     // The quarter of an hour that the clock jumped was not seen.
     let jump: i64 = runs[..2].iter().filter_map(|r| r["ms"].as_i64()).sum();
@@ -229,7 +238,10 @@ fn footage_that_is_not_there() {
     gemba(at, &["replay", "hollow", "--out", "d", "--quiet"]).with(3).says(&[]);
     for (out, detail) in [("b", "nowhere/*.mp4"), ("c", ""), ("d", "holds no footage")] {
         let rows = sql(&at.join(out), "SELECT file || ': ' || detail AS text FROM fault");
-        assert!(rows.len() == 1 && rows[0]["text"].as_str().is_some_and(|t| t.contains(detail) || out == "b"), "{out}: {rows:?}");
+        assert!(
+            rows.len() == 1 && rows[0]["text"].as_str().is_some_and(|t| t.contains(detail) || out == "b"),
+            "{out}: {rows:?}"
+        );
     }
     gemba(at, &["replay", "--site", "gone.toml"]).with(2).says(&["gone.toml", "--site"]);
     gemba(at, &["sql", "--data", "nothing", "FROM fault"]).with(1).says(&["nothing"]);

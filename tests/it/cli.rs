@@ -85,9 +85,18 @@ fn check_tells_what_is_there() {
     let folder = site();
     let at = folder.path();
     let out = gemba(at, &["check"]).with(0).out;
-    for text in
-        ["Desk (Asia/Kolkata)", "camera bench", "good.mp4", "640×360", "10.0000 fps", "8.0 s", "2026-01-15T08:00:00", "container", "parcels", "ok"]
-    {
+    for text in [
+        "Desk (Asia/Kolkata)",
+        "camera bench",
+        "good.mp4",
+        "640×360",
+        "10.0000 fps",
+        "8.0 s",
+        "2026-01-15T08:00:00",
+        "container",
+        "parcels",
+        "ok",
+    ] {
         assert!(out.contains(text), "`{text}` is not in:\n{out}");
     }
     write(at, "site.toml", SITE.replace("640, 360", "1280, 720"));
@@ -115,7 +124,8 @@ fn answers() {
     let lines: Vec<_> = csv.lines().collect();
     assert_eq!(lines[0], "profile,status,codes,started,long");
     assert!(lines[1].starts_with("parcels,completed,[P-7],2026-01-15T08:00:0"), "{csv}");
-    let row: Value = serde_json::from_str(gemba(at, &["sql", "--format", "json", query]).with(0).out.trim()).expect("JSON");
+    let row: Value =
+        serde_json::from_str(gemba(at, &["sql", "--format", "json", query]).with(0).out.trim()).expect("JSON");
     assert_eq!((&row["codes"], &row["long"]), (&serde_json::json!(["P-7"]), &Value::Bool(true)));
     let none = gemba(at, &["sql", "FROM zone_visits"]).with(0).out;
     assert!(none.contains("(0 rows)"), "{none}");

@@ -193,7 +193,11 @@ fn list_is_the_registry(list: &Value) {
         let declared: Vec<_> =
             table.columns.iter().map(|c| Some(c.name)).chain(edge.iter().map(|c| Some(c.name.as_str()))).collect();
         assert_eq!(names, declared, "{}", table.name);
-        assert!(found["columns"].as_array().is_some_and(|c| c.iter().all(|c| c["description"] != "")), "{}", table.name);
+        assert!(
+            found["columns"].as_array().is_some_and(|c| c.iter().all(|c| c["description"] != "")),
+            "{}",
+            table.name
+        );
     }
 }
 
@@ -305,7 +309,8 @@ fn arrow_is_the_same(address: &str) {
         }
         writer.finish().expect("written");
         drop(writer);
-        let decoded: Vec<Value> = if text.is_empty() { Vec::new() } else { serde_json::from_slice(&text).expect("JSON") };
+        let decoded: Vec<Value> =
+            if text.is_empty() { Vec::new() } else { serde_json::from_slice(&text).expect("JSON") };
         assert_eq!(decoded, rows(&get(address, &path, &[])), "{}", table.name);
     }
 }

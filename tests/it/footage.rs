@@ -141,7 +141,8 @@ pub fn mjpeg(sizes: &[(u32, u32, usize)]) -> Vec<u8> {
     let mut stream = Vec::new();
     for &(width, height, count) in sizes {
         for n in 0..count {
-            let picture = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([(x + n as u32 * 4) as u8, y as u8, 90]));
+            let picture =
+                image::RgbImage::from_fn(width, height, |x, y| image::Rgb([(x + n as u32 * 4) as u8, y as u8, 90]));
             let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut stream, 80);
             picture.write_with_encoder(encoder).expect("a JPEG");
         }

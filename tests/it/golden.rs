@@ -110,7 +110,12 @@ impl Scenario {
             let (first_seen, last_seen, area) = (at(*first), at(*last), Name::new(area));
             let generation = of(first_seen);
             facts.push(Fact::CodeRead(CodeRead {
-                id: FactId::of("code_read", camera, generation, &[area.as_str().as_bytes(), text.as_bytes(), &first_seen.0.to_le_bytes()]),
+                id: FactId::of(
+                    "code_read",
+                    camera,
+                    generation,
+                    &[area.as_str().as_bytes(), text.as_bytes(), &first_seen.0.to_le_bytes()],
+                ),
                 camera,
                 generation,
                 area,
@@ -131,7 +136,12 @@ impl Scenario {
             let (first_seen, last_seen, area) = (at(*first), at(*last), Name::new(area));
             let generation = of(first_seen);
             facts.push(Fact::CodeMiss(CodeMiss {
-                id: FactId::of("code_miss", camera, generation, &[area.as_str().as_bytes(), &first_seen.0.to_le_bytes()]),
+                id: FactId::of(
+                    "code_miss",
+                    camera,
+                    generation,
+                    &[area.as_str().as_bytes(), &first_seen.0.to_le_bytes()],
+                ),
                 camera,
                 generation,
                 area,
@@ -148,7 +158,12 @@ impl Scenario {
             let (started, ended, area) = (at(samples[0].0), at(samples[samples.len() - 1].0), Name::new(area));
             let generation = of(started);
             facts.push(Fact::MotionSpan(MotionSpan {
-                id: FactId::of("motion_span", camera, generation, &[area.as_str().as_bytes(), &started.0.to_le_bytes()]),
+                id: FactId::of(
+                    "motion_span",
+                    camera,
+                    generation,
+                    &[area.as_str().as_bytes(), &started.0.to_le_bytes()],
+                ),
                 camera,
                 generation,
                 area,
@@ -230,9 +245,8 @@ fn derive(site: &Site, text: &str, dir: &Path, workers: usize) -> Summary {
 }
 
 fn answers(dir: &Path, sql: &str) -> Vec<String> {
-    let options = arrow::util::display::FormatOptions::new()
-        .with_null("–")
-        .with_timestamp_tz_format(Some("%H:%M:%S%.3f"));
+    let options =
+        arrow::util::display::FormatOptions::new().with_null("–").with_timestamp_tz_format(Some("%H:%M:%S%.3f"));
     let mut rows = Vec::new();
     for batch in gemba_sinks::query(&DataPaths::under(dir).lake, sql).expect("an answer") {
         let batch = gemba::text::with_offsets(&batch).expect("offsets");
@@ -281,7 +295,8 @@ fn check(path: &Path) {
 #[test]
 fn golden_scenarios() {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/golden"));
-    let mut paths: Vec<_> = std::fs::read_dir(folder).expect("the scenarios").map(|e| e.expect("an entry").path()).collect();
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).expect("the scenarios").map(|e| e.expect("an entry").path()).collect();
     paths.sort();
     assert!(paths.len() >= 6, "scenarios are missing");
     for path in paths {

@@ -8,4 +8,5 @@ mod command;
 mod endpoint;
 mod footage;
 mod golden;
+mod oracle;
 mod replay;

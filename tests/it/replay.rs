@@ -131,7 +131,9 @@ fn what_is_drawn_is_found() {
     let row = |camera| json!({"camera": camera, "seen": 120, "known": 120, "corrupt": 0, "ended": true});
     let rounded = |rows: Vec<Value>| -> Vec<Value> {
         let whole = |v: Value| v.as_f64().filter(|f| f.fract() == 0.0).map_or(v, |f| json!(f as i64));
-        rows.into_iter().map(|r| r.as_object().cloned().unwrap_or_default().into_iter().map(|(k, v)| (k, whole(v))).collect()).collect()
+        rows.into_iter()
+            .map(|r| r.as_object().cloned().unwrap_or_default().into_iter().map(|(k, v)| (k, whole(v))).collect())
+            .collect()
     };
     assert_eq!(rounded(sql(&out, frames)), [row("bench"), row("floor")]);
     assert_eq!(sql(&out, "FROM fault"), [] as [Value; 0]);
@@ -164,7 +166,9 @@ fn facts_under_other_rules() {
     assert_eq!(digest(&same), digest(&first));
     assert_eq!(gemba(at, &["diff", "out", "same"]).with(0).out.trim(), "no difference");
 
-    let edited = SITE.replace("min_duration = \"2s\"", "min_duration = \"30s\"").replace("[0.5, 0.0], [0.5, 1.0]", "[0.3, 0.0], [0.3, 1.0]");
+    let edited = SITE
+        .replace("min_duration = \"2s\"", "min_duration = \"30s\"")
+        .replace("[0.5, 0.0], [0.5, 1.0]", "[0.3, 0.0], [0.3, 1.0]");
     assert_ne!(edited, SITE);
     write(at, "site.toml", &edited);
     let other = replay(at, "other", &["--facts", "out/lake"]);
@@ -212,7 +216,9 @@ fn interrupted_and_resumed() {
     let straight = replay(at, "straight", &[]);
     let mut hit = 0;
     for (n, (signal, after)) in
-        [("INT", 50), ("INT", 700), ("KILL", 100), ("KILL", 800), ("KILL", 1600), ("TERM", 1300)].into_iter().enumerate()
+        [("INT", 50), ("INT", 700), ("KILL", 100), ("KILL", 800), ("KILL", 1600), ("TERM", 1300)]
+            .into_iter()
+            .enumerate()
     {
         let out = format!("cut-{n}");
         let workers = if n % 2 == 0 { "1" } else { "3" };

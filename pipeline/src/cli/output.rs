@@ -80,9 +80,11 @@ fn table(out: &mut impl Write, batches: &[RecordBatch]) -> anyhow::Result<()> {
         let line: Vec<String> = columns
             .iter()
             .zip(&widths)
-            .map(|((cells, right), &width)| {
-                if *right { format!("{:>width$}", cells[row]) } else { format!("{:<width$}", cells[row]) }
-            })
+            .map(
+                |((cells, right), &width)| {
+                    if *right { format!("{:>width$}", cells[row]) } else { format!("{:<width$}", cells[row]) }
+                },
+            )
             .collect();
         writeln!(out, "{}", line.join("  ").trim_end())?;
         if row == 0 {

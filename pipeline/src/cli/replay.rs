@@ -103,7 +103,8 @@ pub fn replay(site: &Site, options: Options, listen: Option<&str>, quiet: bool) 
         move || footage.stop()
     });
     let shared = endpoint::Shared::new(site, handle.progress.clone());
-    let server = listen.map(|listen| endpoint::start(listen, shared.clone()).map_err(|e| in_use(listen, &e))).transpose()?;
+    let server =
+        listen.map(|listen| endpoint::start(listen, shared.clone()).map_err(|e| in_use(listen, &e))).transpose()?;
     if let Some(server) = &server
         && !quiet
     {
@@ -138,7 +139,9 @@ pub fn replay(site: &Site, options: Options, listen: Option<&str>, quiet: bool) 
 /// A port that cannot be had, said so that one knows what to do.
 pub fn in_use(listen: &str, error: &std::io::Error) -> anyhow::Error {
     let hint = match error.kind() {
-        std::io::ErrorKind::AddrInUse => "another program listens there; choose another address with --listen or `[endpoint] listen`",
+        std::io::ErrorKind::AddrInUse => {
+            "another program listens there; choose another address with --listen or `[endpoint] listen`"
+        }
         _ => "choose an address of this machine with --listen or `[endpoint] listen`",
     };
     anyhow::Error::new(crate::InUse(format!("{listen}: {error}; {hint}")))

@@ -27,8 +27,9 @@ pub struct Serve {
 pub fn run(args: Serve) -> anyhow::Result<ExitCode> {
     let kept = || args.data.clone().unwrap_or_else(|| "gemba-data".into()).join("lake/site.toml");
     let path = args.site.clone().unwrap_or_else(kept);
-    let site_text = std::fs::read_to_string(&path)
-        .with_context(|| format!("{}: no site file there; name the data directory, or a site file with --site", path.display()))?;
+    let site_text = std::fs::read_to_string(&path).with_context(|| {
+        format!("{}: no site file there; name the data directory, or a site file with --site", path.display())
+    })?;
     let site = Site::parse(&site_text, &path)?;
     let data = args.data.clone().or_else(|| args.site.is_none().then(|| "gemba-data".into()));
     let options = Options {

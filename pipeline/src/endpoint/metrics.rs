@@ -33,11 +33,31 @@ pub async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     }
     let progress = &shared.progress;
     for (name, help, kind, value) in [
-        ("gemba_duplicates_total", "Facts that were known already.", "counter", progress.duplicates.load(Relaxed) as f64),
+        (
+            "gemba_duplicates_total",
+            "Facts that were known already.",
+            "counter",
+            progress.duplicates.load(Relaxed) as f64,
+        ),
         ("gemba_epochs_total", "Epochs committed.", "counter", progress.epochs.load(Relaxed) as f64),
-        ("gemba_row_changes_total", "Changed view rows committed.", "counter", progress.row_changes.load(Relaxed) as f64),
-        ("gemba_commit_seconds_total", "Time spent in store commits.", "counter", progress.commit_us.load(Relaxed) as f64 / 1e6),
-        ("gemba_committed_tick", "Tick of the last committed epoch.", "gauge", progress.committed_tick.load(Relaxed) as f64),
+        (
+            "gemba_row_changes_total",
+            "Changed view rows committed.",
+            "counter",
+            progress.row_changes.load(Relaxed) as f64,
+        ),
+        (
+            "gemba_commit_seconds_total",
+            "Time spent in store commits.",
+            "counter",
+            progress.commit_us.load(Relaxed) as f64 / 1e6,
+        ),
+        (
+            "gemba_committed_tick",
+            "Tick of the last committed epoch.",
+            "gauge",
+            progress.committed_tick.load(Relaxed) as f64,
+        ),
     ] {
         head(&mut out, name, help, kind);
         let _ = writeln!(out, "{name} {value}");

@@ -136,7 +136,11 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/api/v1/views/{view}", get(views::rows))
         .route("/openapi.json", get(openapi::document))
         .fallback(|| async {
-            Problem { status: StatusCode::NOT_FOUND, parameter: None, message: "no such route; see /openapi.json".into() }
+            Problem {
+                status: StatusCode::NOT_FOUND,
+                parameter: None,
+                message: "no such route; see /openapi.json".into(),
+            }
         })
         .with_state(shared)
 }

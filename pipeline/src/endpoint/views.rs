@@ -101,8 +101,9 @@ fn internal(error: arrow::error::ArrowError) -> Problem {
 
 fn instant(name: &'static str, text: Option<String>) -> Result<Option<EventTime>, Problem> {
     text.map(|text| {
-        EventTime::parse(&text)
-            .ok_or_else(|| bad(Some(name), format!("`{text}` is no instant; write RFC 3339, such as 2026-01-15T08:00:00Z")))
+        EventTime::parse(&text).ok_or_else(|| {
+            bad(Some(name), format!("`{text}` is no instant; write RFC 3339, such as 2026-01-15T08:00:00Z"))
+        })
     })
     .transpose()
 }
@@ -123,7 +124,12 @@ fn ipc(batch: &RecordBatch) -> Result<Vec<u8>, arrow::error::ArrowError> {
 }
 
 /// `{"view", "tick", "rows": […], "next_cursor"}`, the rows written straight from Arrow.
-fn json(kind: ViewKind, tick: Option<u64>, batch: &RecordBatch, next: Option<&str>) -> Result<Vec<u8>, arrow::error::ArrowError> {
+fn json(
+    kind: ViewKind,
+    tick: Option<u64>,
+    batch: &RecordBatch,
+    next: Option<&str>,
+) -> Result<Vec<u8>, arrow::error::ArrowError> {
     let mut rows = Vec::new();
     let mut writer = arrow::json::WriterBuilder::new()
         .with_explicit_nulls(true)
@@ -134,7 +140,8 @@ fn json(kind: ViewKind, tick: Option<u64>, batch: &RecordBatch, next: Option<&st
     if rows.is_empty() {
         rows.extend_from_slice(b"[]");
     }
-    let mut body = format!("{{\"view\":\"{}\",\"tick\":{},\"rows\":", kind.table_name(), serde_json::json!(tick)).into_bytes();
+    let mut body =
+        format!("{{\"view\":\"{}\",\"tick\":{},\"rows\":", kind.table_name(), serde_json::json!(tick)).into_bytes();
     body.append(&mut rows);
     body.extend_from_slice(format!(",\"next_cursor\":{}}}", serde_json::json!(next)).as_bytes());
     Ok(body)

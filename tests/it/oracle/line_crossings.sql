@@ -1,9 +1,9 @@
 -- Steps between settled runs on different sides that meet the line itself.
 WITH measured AS (
     SELECT p.*, l.line, l.left_side, l.right_side, l.inside, l.settle, l.digest,
-           (l.bx - l.ax)::HUGEINT AS dx, (l.by - l.ay)::HUGEINT AS dy, l.band::HUGEINT AS band,
-           (l.bx - l.ax)::HUGEINT * (p.y - l.ay) - (l.by - l.ay)::HUGEINT * (p.x - l.ax) AS c,
-           (p.x - l.ax)::HUGEINT * (l.bx - l.ax) + (p.y - l.ay)::HUGEINT * (l.by - l.ay) AS d
+           (l.x2 - l.x1)::HUGEINT AS dx, (l.y2 - l.y1)::HUGEINT AS dy, l.band::HUGEINT AS band,
+           (l.x2 - l.x1)::HUGEINT * (p.y - l.y1) - (l.y2 - l.y1)::HUGEINT * (p.x - l.x1) AS c,
+           (p.x - l.x1)::HUGEINT * (l.x2 - l.x1) + (p.y - l.y1)::HUGEINT * (l.y2 - l.y1) AS d
     FROM pt p JOIN rule_line l USING (camera)
     WHERE len(l.classes) = 0 OR list_contains(l.classes, p.class)
 ), sided AS (

@@ -2,16 +2,16 @@
 WITH corner AS (
     SELECT camera, zone, len(polygon) AS n, unnest(range(1, len(polygon) + 1)) AS i, polygon FROM rule_zone
 ), edge AS (
-    SELECT camera, zone, polygon[i][1]::HUGEINT AS ax, polygon[i][2]::HUGEINT AS ay,
-           polygon[(i % n) + 1][1]::HUGEINT AS bx, polygon[(i % n) + 1][2]::HUGEINT AS by
+    SELECT camera, zone, polygon[i][1]::HUGEINT AS x1, polygon[i][2]::HUGEINT AS y1,
+           polygon[(i % n) + 1][1]::HUGEINT AS x2, polygon[(i % n) + 1][2]::HUGEINT AS y2
     FROM corner
 ), hits AS (
     -- Edges that a ray to the right of the point meets.
     SELECT p.camera, p.id, z.zone, count(*) AS n
     FROM pt p JOIN rule_zone z USING (camera) JOIN edge e USING (camera, zone)
-    WHERE (e.ay > p.y) <> (e.by > p.y)
-      AND CASE WHEN e.by > e.ay THEN (p.x - e.ax) * (e.by - e.ay) < (e.bx - e.ax) * (p.y - e.ay)
-               ELSE (p.x - e.ax) * (e.by - e.ay) > (e.bx - e.ax) * (p.y - e.ay) END
+    WHERE (e.y1 > p.y) <> (e.y2 > p.y)
+      AND CASE WHEN e.y2 > e.y1 THEN (p.x - e.x1) * (e.y2 - e.y1) < (e.x2 - e.x1) * (p.y - e.y1)
+               ELSE (p.x - e.x1) * (e.y2 - e.y1) > (e.x2 - e.x1) * (p.y - e.y1) END
     GROUP BY ALL
 ), inside AS (
     SELECT p.*, z.zone, z.kind, z.min_dwell, z.bridge, z.digest

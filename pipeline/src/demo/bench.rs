@@ -183,7 +183,7 @@ impl Parcel {
 /// The arm that reaches over the trigger `t` seconds after it set out: its hand. `None` when it is gone.
 pub fn reaching(t: f32) -> Option<[f32; 2]> {
     let s = ease(t / 0.34).min(ease((0.92 - t) / 0.34));
-    (s > 0.0).then(|| [1010.0 - 90.0 * s, 820.0 - 560.0 * s])
+    (s > 0.0).then_some([1010.0 - 90.0 * s, 820.0 - 560.0 * s])
 }
 
 /// The shapes of an arm with its hand at a place: forearm, palm.

@@ -142,7 +142,7 @@ fn render_clips(dir: &Path, truth: &Truth, progress: &mut dyn FnMut(f64)) -> Res
             let sender = sender.clone();
             let work = move || {
                 while let Some(clip) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    // A closed channel means that the other thread failed and the demo is given up.
+                    // A closed channel means that the demo is given up.
                     render_clip(dir, truth.seed, clip, &mut |_| sender.send(()).is_ok())?;
                 }
                 Ok(())
@@ -163,7 +163,7 @@ fn render_clips(dir: &Path, truth: &Truth, progress: &mut dyn FnMut(f64)) -> Res
 }
 
 /// Draws one clip, frame by frame; `each` takes the planes and says whether to go on.
-pub(crate) fn draw_clip(
+fn draw_clip(
     seed: u64,
     clip: &ClipTruth,
     each: &mut dyn FnMut(&Planes) -> Result<bool, DemoError>,

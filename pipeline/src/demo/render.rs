@@ -187,7 +187,7 @@ pub struct Sensor {
 impl Sensor {
     /// A sensor whose noise has a standard deviation of about `sigma` levels.
     pub fn new(seed: u64, sigma: f32) -> Self {
-        let mut random = Random::new(seed ^ 0x5e45_0e);
+        let mut random = Random::new(seed ^ 0x005e_450e);
         // The sum of four even numbers is close enough to a Gaussian.
         let mut next = || (0..4).map(|_| random.unit() - 0.5).sum::<f32>() * sigma * 1.73;
         let grain = (0..WIDTH * HEIGHT + 65_536).map(|_| next().round() as i8).collect();

@@ -11,6 +11,7 @@ use crate::footage::{Footage, Speed};
 use crate::progress::{CameraCounts, Progress};
 use crate::unit::{self, Override, PlanError};
 use crate::worker::{self, Report, Wiring};
+use gemba_schemas::fact::Fact;
 use gemba_schemas::rule;
 use gemba_schemas::site::Site;
 use gemba_sinks::{DataPaths, DirLock, EpochRow, Journal, Lake, SinkError, Store, StoreReader};
@@ -62,6 +63,8 @@ pub struct Summary {
     pub units_done_before: usize,
     /// Facts that were stored before this run.
     pub facts_before: u64,
+    /// Files of the footage asked for that cannot be read, whether that is news or not.
+    pub unreadable: usize,
     /// Whether it was interrupted.
     pub interrupted: bool,
     /// Wall-clock seconds.
@@ -153,7 +156,9 @@ pub fn run(
         for again in &planned.again {
             committer.expect_again(loaded.ids.get(again).cloned().unwrap_or_default());
         }
-        committer.report_faults(planned.faults);
+        let unreadable = planned.faults.len();
+        let stored = |f: &Fact| loaded.ids.get(&(f.camera(), f.generation())).is_some_and(|ids| ids.contains(&f.id()));
+        committer.report_faults(planned.faults.into_iter().filter(|f| !stored(f)).collect());
         handle.progress.plan(planned.units.len());
         handle.footage.plan(planned.units.clone());
         ready(committer.store().reader()?, &planned.units)?;
@@ -163,6 +168,7 @@ pub fn run(
             views: committer.counts(),
             units_read: planned.units.len(),
             units_done_before,
+            unreadable,
             facts_before,
             interrupted: handle.footage.stopped(),
             seconds: began.elapsed().as_secs_f64(),

@@ -191,6 +191,7 @@ pub fn source<'scope>(
                 });
             }
             let mut idle = true;
+            let mut stopped = false;
             let (mut packets, mut facts) = (packets.activate(), facts.activate());
             for reading in &mut open {
                 let progress = vision.progress.unit(reading.unit);
@@ -203,6 +204,11 @@ pub fn source<'scope>(
                         },
                         None => {
                             reading.ended = !reading.source.pull(&mut outlet);
+                            if footage.stopped() {
+                                // A read that was abandoned looks like footage that breaks off: it says nothing.
+                                stopped = true;
+                                break;
+                            }
                             reading.queue.extend(outlet.items.drain(..));
                             if !outlet.facts.is_empty() {
                                 facts.session(fact_cap).give_iterator(outlet.facts.drain(..));
@@ -229,6 +235,11 @@ pub fn source<'scope>(
                     packets.session(packet_cap).give((reading.unit, item));
                     position += 1;
                 }
+            }
+            if stopped {
+                open.clear();
+                caps = None;
+                return;
             }
             open.retain(|r| !(r.ended && r.held.is_none() && r.queue.is_empty()));
             if open.is_empty() && footage.queue.lock().unwrap_or_else(|e| e.into_inner()).is_empty() {

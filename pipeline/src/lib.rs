@@ -58,7 +58,8 @@ pub fn exit_status(error: &anyhow::Error) -> u8 {
         if let Some(engine::EngineError::Sink(gemba_sinks::SinkError::Locked { .. })) = cause.downcast_ref() {
             return 4;
         }
-        if cause.is::<SiteError>() || cause.is::<unit::PlanError>() {
+        let planned_wrong = matches!(cause.downcast_ref(), Some(engine::EngineError::Plan(_)));
+        if cause.is::<SiteError>() || cause.is::<unit::PlanError>() || planned_wrong {
             return 2;
         }
     }

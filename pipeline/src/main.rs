@@ -12,10 +12,19 @@ fn main() -> ExitCode {
     match cli::run(cli) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("gemba: {error:#}");
+            eprintln!("gemba: {}", told(&error));
             ExitCode::from(gemba::exit_status(&error))
         }
     }
+}
+
+/// The error with its causes, each said once: many name their cause in their own words already.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
+        "" => cause,
+        _ if told.contains(&cause) => told,
+        _ => format!("{told}: {cause}"),
+    })
 }
 
 /// Logs go to stderr; `RUST_LOG` overrides `-v`.

@@ -153,7 +153,7 @@ pub fn summary(s: &Summary) {
             if s.units_done_before == 1 { "" } else { "s" }
         );
     }
-    if s.faults() > 0 {
+    if s.faults() > 0 || s.unreadable > 0 {
         println!("faults:  gemba sql --data {} \"FROM fault\"", s.dir.display());
     }
     println!("digest:  {}", s.digest);

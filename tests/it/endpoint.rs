@@ -297,7 +297,9 @@ fn arrow_is_the_same(address: &str) {
         assert_eq!((answer.status, answer.headers["content-type"].as_str()), (200, ARROW));
         let reader = arrow::ipc::reader::StreamReader::try_new(answer.body.as_slice(), None).expect("a stream");
         for (field, declared) in table.schema.fields().iter().zip(reader.schema().fields()) {
-            assert_eq!((field.name(), field.data_type()), (declared.name(), declared.data_type()), "{}", table.name);
+            assert_eq!(field.name(), declared.name(), "{}", table.name);
+            // The name of a list's elements is the writer's business.
+            assert!(field.data_type().equals_datatype(declared.data_type()), "{}: {}", table.name, field.name());
         }
         let mut text = Vec::new();
         let mut writer = arrow::json::WriterBuilder::new()

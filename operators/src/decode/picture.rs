@@ -4,6 +4,8 @@
 //! RGB, palettes) converted by swscale to planar 4:2:0, with its bit-exact, accurately rounding paths so that
 //! every machine gives the same samples. State: the converter for the last size and format.
 
+#![expect(unsafe_code, reason = "FFmpeg's C interface, where its Rust binding does not reach")]
+
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::color::{Range, Space};
 use ffmpeg_next::format::Pixel;

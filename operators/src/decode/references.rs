@@ -8,6 +8,8 @@
 //!
 //! State: the number of temporal sub-layers that the last H.265 sequence parameter set announced.
 
+#![expect(unsafe_code, reason = "FFmpeg's C interface, where its Rust binding does not reach")]
+
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::{Id, Parameters};
 use ffmpeg_next::ffi;

@@ -4,6 +4,8 @@
 //! places where three finder patterns were found but nothing could be decoded. Coordinates are pixels of the
 //! plane that was given. No state.
 
+#![expect(unsafe_code, reason = "the strided image view of zxing-cpp")]
+
 use super::quad::Corners;
 use crate::frame::Plane;
 use zxingcpp::{BarcodeFormat, BarcodeReader, Binarizer, ImageFormat, ImageView, TextMode};

@@ -9,6 +9,8 @@
 //! Blocking reads are abandoned when the caller's stop flag rises; who owns a clock (the pipeline's watchdog)
 //! decides when that is.
 
+#![expect(unsafe_code, reason = "FFmpeg's C interface, where its Rust binding does not reach")]
+
 use super::error::{Problem, SourceError};
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::Parameters;

@@ -1,5 +1,7 @@
 //! The loop that reads plans packet by packet; see the module's head for what goes in and out.
 
+#![expect(unsafe_code, reason = "FFmpeg's C interface, where its Rust binding does not reach")]
+
 use super::fault_log::{FaultLog, Spot};
 use super::open::{self, Opened, StopFlag, Stream, to_micros};
 use super::plan::{Clip, GenerationPlan};

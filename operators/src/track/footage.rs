@@ -1,7 +1,7 @@
 //! Blobs and tracks on the clips of `GEMBA_SHARED`, against their truth. Tests only; frames come from the `ffmpeg`
 //! program, so that nothing but the stages is under test.
 
-use super::{Detections, TrackStage, judge};
+use super::{TrackStage, judge};
 use crate::detect::stage::{DetectStage, Eye, Gate};
 use crate::detect::{Detector, DetectorConfig};
 use crate::frame::{Frame, FrameMeta, Picture, Wanted};

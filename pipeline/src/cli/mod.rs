@@ -9,8 +9,10 @@ pub mod replay;
 pub mod serve;
 pub mod sql;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use gemba_schemas::site::{Site, SiteError};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Turns cameras into an exact, queryable account of what happens on a floor.
@@ -97,6 +99,14 @@ impl Data {
             (None, None) => Ok(gemba_sinks::DataPaths::under(&PathBuf::from("gemba-data"))),
         }
     }
+}
+
+/// Reads a site file: its meaning and its text.
+fn load_site(path: &Path) -> anyhow::Result<(Site, String)> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| SiteError::Read { path: path.into(), source })
+        .context("cannot read the site file; name it with --site")?;
+    Ok((Site::parse(&text, path)?, text))
 }
 
 /// Runs the command. Errors are for `main` to print.

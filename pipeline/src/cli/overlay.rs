@@ -14,7 +14,7 @@ use gemba_operators::source::{self, Packet, Source};
 use gemba_operators::stage::{Outlet, Seen, Stage};
 use gemba_schemas::fact::Fact;
 use gemba_schemas::id::Name;
-use gemba_schemas::site::{Camera, Site};
+use gemba_schemas::site::Camera;
 use gemba_schemas::view::ViewKind;
 use gemba_sinks::{DataPaths, Lake};
 use std::collections::VecDeque;
@@ -52,9 +52,7 @@ pub struct Overlay {
 
 /// Runs it.
 pub fn run(args: Overlay) -> anyhow::Result<ExitCode> {
-    let site_text = std::fs::read_to_string(&args.site)
-        .with_context(|| format!("{}: cannot read the site file; name it with --site", args.site.display()))?;
-    let site = Site::parse(&site_text, &args.site)?;
+    let (site, site_text) = super::load_site(&args.site)?;
     let clip = args.clip.display().to_string();
     let footage = match &args.camera {
         Some(camera) => vec![format!("{camera}={clip}")],

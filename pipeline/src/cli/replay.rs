@@ -5,7 +5,6 @@ use crate::engine::{self, EngineError, Handle, Options, Summary};
 use crate::footage::Speed;
 use crate::terminal::{self, Ticker};
 use crate::unit::Override;
-use anyhow::Context as _;
 use clap::Args;
 use gemba_schemas::site::Site;
 use std::path::PathBuf;
@@ -72,9 +71,7 @@ impl FromStr for Speed {
 
 /// Runs it.
 pub fn run(args: Replay) -> anyhow::Result<ExitCode> {
-    let site_text = std::fs::read_to_string(&args.site)
-        .with_context(|| format!("{}: cannot read the site file; name it with --site", args.site.display()))?;
-    let site = Site::parse(&site_text, &args.site)?;
+    let (site, site_text) = super::load_site(&args.site)?;
     let footage = Override::parse(&args.footage, args.start.as_deref(), &site)?;
     let workers = args.workers.map_or_else(|| engine::default_workers(usize::MAX), usize::from);
     let options = Options {
@@ -151,7 +148,7 @@ pub fn in_use(listen: &str, error: &std::io::Error) -> anyhow::Error {
 pub fn exit_code(summary: &Summary) -> ExitCode {
     match summary {
         s if s.interrupted => ExitCode::from(130),
-        s if s.faults() > 0 => ExitCode::from(3),
+        s if s.faults() > 0 || s.unreadable > 0 => ExitCode::from(3),
         _ => ExitCode::SUCCESS,
     }
 }

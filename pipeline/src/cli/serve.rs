@@ -3,9 +3,7 @@
 use super::replay;
 use crate::engine::{self, Options};
 use crate::footage::Speed;
-use anyhow::Context as _;
 use clap::Args;
-use gemba_schemas::site::Site;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,10 +25,7 @@ pub struct Serve {
 pub fn run(args: Serve) -> anyhow::Result<ExitCode> {
     let kept = || args.data.clone().unwrap_or_else(|| "gemba-data".into()).join("lake/site.toml");
     let path = args.site.clone().unwrap_or_else(kept);
-    let site_text = std::fs::read_to_string(&path).with_context(|| {
-        format!("{}: no site file there; name the data directory, or a site file with --site", path.display())
-    })?;
-    let site = Site::parse(&site_text, &path)?;
+    let (site, site_text) = super::load_site(&path)?;
     let data = args.data.clone().or_else(|| args.site.is_none().then(|| "gemba-data".into()));
     let options = Options {
         paths: engine::data_paths(&site, data.as_deref()),

@@ -56,7 +56,7 @@ impl Shared {
     /// Reads from the store, or says that it is not there yet.
     fn read<T>(&self, read: impl FnOnce(&StoreReader) -> Result<T, SinkError>) -> Result<T, Problem> {
         match &*self.reader.lock().unwrap_or_else(|e| e.into_inner()) {
-            Some(reader) => read(reader).map_err(|e| {
+            Some(reader) => reader.consistently(read).map_err(|e| {
                 tracing::error!("endpoint: {e}");
                 Problem { status: StatusCode::INTERNAL_SERVER_ERROR, parameter: None, message: e.to_string() }
             }),

@@ -4,6 +4,7 @@ use super::manifest::Manifest;
 use super::{catalog, locate};
 use crate::duck::{self, Mode, collect, fetch, ident};
 use crate::error::SinkError;
+use crate::store::select_only;
 use arrow::array::RecordBatch;
 use duckdb::Connection;
 use gemba_schemas::registry::Table;
@@ -18,6 +19,7 @@ use std::path::Path;
 pub fn query(lake: &Path, sql: &str) -> Result<Vec<RecordBatch>, SinkError> {
     let connection = memory()?;
     attach(&connection, "main", lake)?;
+    select_only(&connection, sql)?;
     collect(&connection, sql, [], |e| SinkError::Query(e.to_string()))
 }
 

@@ -20,8 +20,8 @@ mod schema;
 mod tests;
 
 pub use open::{PROBE_DAMAGED, probe};
-pub(crate) use reader::columns;
 pub use reader::{Page, RowQuery, StoreReader};
+pub(crate) use reader::{columns, select_only};
 
 use crate::digest::ViewDigest;
 use crate::error::SinkError;

@@ -44,6 +44,8 @@ pub struct Page {
 pub struct StoreReader {
     slot: Arc<Slot>,
     path: PathBuf,
+    /// A transaction is open.
+    inside: bool,
 }
 
 /// A value in a cursor.
@@ -56,7 +58,7 @@ enum Place {
 
 impl StoreReader {
     pub(super) fn new(slot: Arc<Mutex<Option<Connection>>>, path: PathBuf) -> Self {
-        Self { slot, path }
+        Self { slot, path, inside: false }
     }
 
     /// The number of rows of a view.
@@ -115,13 +117,25 @@ impl StoreReader {
     /// [`SinkError::Request`] for anything but one SELECT, [`SinkError::Query`] in DuckDB's words.
     pub fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>, SinkError> {
         let fail = |e: duckdb::Error| SinkError::Query(e.to_string());
-        self.with(|c| {
-            select_only(c, sql)?;
-            c.execute_batch("BEGIN TRANSACTION READ ONLY").map_err(fail)?;
-            let result = collect(c, sql, [], fail);
-            let _ = c.execute_batch("ROLLBACK");
-            result
+        self.consistently(|inside| {
+            inside.with(|c| {
+                select_only(c, sql)?;
+                collect(c, sql, [], fail)
+            })
         })
+    }
+
+    /// Several reads of one whole epoch: what `read` does with the reader it is given sees no later commit.
+    /// Clones of this reader must not be used meanwhile.
+    pub fn consistently<T>(&self, read: impl FnOnce(&Self) -> Result<T, SinkError>) -> Result<T, SinkError> {
+        if self.inside {
+            return read(self);
+        }
+        let fail = |e: duckdb::Error| SinkError::Query(e.to_string());
+        self.with(|c| c.execute_batch("BEGIN TRANSACTION READ ONLY").map_err(fail))?;
+        let result = read(&Self { inside: true, ..self.clone() });
+        let ended = self.with(|c| c.execute_batch("ROLLBACK").map_err(fail));
+        result.and_then(|value| ended.map(|()| value))
     }
 
     fn with<T>(&self, f: impl FnOnce(&Connection) -> Result<T, SinkError>) -> Result<T, SinkError> {
@@ -199,7 +213,7 @@ fn after(table: &Table, order: &[&'static str], cursor: &str) -> Result<String, 
 
 /// Refuses anything but a single SELECT: DuckDB can only turn those into JSON. What it cannot parse passes,
 /// to fail with its own words and position when it is run.
-fn select_only(connection: &Connection, sql: &str) -> Result<(), SinkError> {
+pub(crate) fn select_only(connection: &Connection, sql: &str) -> Result<(), SinkError> {
     let fail = |e: duckdb::Error| SinkError::Query(e.to_string());
     let json: String =
         connection.query_row("SELECT json_serialize_sql(?::VARCHAR)::VARCHAR", [sql], |r| r.get(0)).map_err(fail)?;

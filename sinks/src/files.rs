@@ -33,8 +33,9 @@ pub(crate) fn create_dir(dir: &Path) -> Result<(), SinkError> {
         return Ok(());
     }
     if let Some(file) = dir.ancestors().find(|d| d.is_file()) {
-        let source = std::io::Error::new(std::io::ErrorKind::NotADirectory, "it is a file");
-        return Err(SinkError::NotWritable { path: file.into(), source });
+        let why = format!("{} is a file", file.display());
+        let source = std::io::Error::new(std::io::ErrorKind::NotADirectory, why);
+        return Err(SinkError::NotWritable { path: dir.into(), source });
     }
     let missing: Vec<_> = dir.ancestors().take_while(|d| !d.as_os_str().is_empty() && !d.exists()).collect();
     fs::create_dir_all(dir).at(dir)?;

@@ -3,7 +3,7 @@
 //! `cargo bench --bench correlate [-- one|batches [workers]]`; prints the machine and the commit.
 
 use differential_dataflow::input::Input;
-use gemba_operators::correlate::correlate;
+use gemba_correlate::correlate;
 use gemba_schemas::fact::{
     Attempt, Clock, CodeRead, Coverage, CoverageEnd, Decoder, Fact, TrackEnd, TrackEndReason, TrackPoint,
 };

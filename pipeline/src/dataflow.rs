@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::worker::{Derived, Feed, Report};
 use crossbeam_channel::Sender;
 use differential_dataflow::input::InputSession;
-use gemba_operators::correlate;
+use gemba_correlate::correlate as derive;
 use gemba_operators::drive::{Facts, Position, Units, drive};
 use gemba_operators::frame::{Frame, Wanted};
 use gemba_operators::stage::Seen;
@@ -136,7 +136,7 @@ impl Inputs {
 /// Builds the correlate dataflow of one worker; changed rows go to `derived` on worker 0.
 pub fn correlate<'scope>(scope: Scope<'scope, Tick>, derived: Sender<Derived>) -> Inputs {
     let (mut facts, mut rules, mut now) = (InputSession::new(), InputSession::new(), InputSession::new());
-    let rows = correlate::correlate(facts.to_collection(scope), rules.to_collection(scope), now.to_collection(scope));
+    let rows = derive(facts.to_collection(scope), rules.to_collection(scope), now.to_collection(scope));
 
     let (probe, _) = rows
         .inner

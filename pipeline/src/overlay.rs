@@ -128,7 +128,7 @@ impl Overlay {
                 self.codes.push(CodeMark { from: *first_seen, to: *last_seen, corners: *corners, text: None });
             }
             Fact::Fault(fault) => self.faults.push(fault.clone()),
-            Fact::Coverage(_) | Fact::MotionSpan(_) | Fact::TrackEnd(_) => {}
+            _ => {}
         }
     }
 

@@ -81,7 +81,7 @@ impl Progress {
     /// Counts facts that were new.
     pub fn count(&self, facts: &[Fact]) {
         let mut cameras = self.cameras.lock().unwrap_or_else(|e| e.into_inner());
-        for fact in facts {
+        for fact in facts.iter().filter(|f| f.received_at().is_none()) {
             let counts = cameras.entry(fact.camera().as_str()).or_default();
             *counts.facts.entry(fact.kind().table_name()).or_default() += 1;
             match fact {

@@ -44,6 +44,8 @@ pub enum ColumnError {
 pub trait Column: Sized {
     /// Whether NULL is a value of this column.
     const NULLABLE: bool = false;
+    /// The only texts there can be, for a closed set; empty otherwise.
+    const VALUES: &'static [&'static str] = &[];
     /// The Arrow type.
     fn data_type() -> DataType;
     /// One array of all values, in order.
@@ -324,6 +326,7 @@ macro_rules! text_enum {
         }
 
         impl $crate::column::Column for $name {
+            const VALUES: &'static [&'static str] = &[$($text),+];
             fn data_type() -> arrow::datatypes::DataType {
                 arrow::datatypes::DataType::Utf8
             }

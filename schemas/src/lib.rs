@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! time, id, score, geometry     scalar types: integers with names
+//! calendar                      hours and days on the site's clock
 //! column, row, registry         how a row type is declared once and stored everywhere
-//! fact                          what a camera reported         (vision → journal → correlate)
+//! fact                          what was reported              (vision, clients → journal → correlate)
 //! rule, site                    what the site says             (site.toml → correlate)
 //! view                          what follows from both         (correlate → store, lake, endpoint)
 //! ```
@@ -12,6 +13,7 @@
 
 #![deny(missing_docs)]
 
+pub mod calendar;
 pub mod column;
 pub mod fact;
 pub mod geometry;
@@ -19,6 +21,8 @@ pub mod id;
 pub mod registry;
 pub mod row;
 pub mod rule;
+#[cfg(feature = "samples")]
+pub mod samples;
 pub mod score;
 pub mod site;
 pub mod time;

@@ -17,6 +17,8 @@ pub struct ColumnInfo {
     pub data_type: arrow::datatypes::DataType,
     /// Whether NULL is a value.
     pub nullable: bool,
+    /// The only texts there can be, for a closed set; empty otherwise.
+    pub values: &'static [&'static str],
     /// What it means, with its unit.
     pub doc: String,
 }
@@ -83,6 +85,7 @@ macro_rules! row {
                     name: stringify!($field),
                     data_type: <$type as $crate::column::Column>::data_type(),
                     nullable: <$type as $crate::column::Column>::NULLABLE,
+                    values: <$type as $crate::column::Column>::VALUES,
                     doc: $crate::row::paragraph(&[$($fdoc),*]),
                 }),+]
             }

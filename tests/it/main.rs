@@ -8,5 +8,4 @@ mod command;
 mod endpoint;
 mod footage;
 mod golden;
-mod oracle;
 mod replay;

@@ -6,12 +6,16 @@
 
 mod code;
 mod coverage;
+mod floor;
 mod motion;
+mod report;
 mod track;
 
 pub use code::{Attempt, CodeMiss, CodeRead, Decoder};
 pub use coverage::{Clock, Coverage, CoverageEnd, Fault, FaultKind, Stage};
+pub use floor::{Activity, ActivityState, AttendanceMark, MarkKind, Production};
 pub use motion::MotionSpan;
+pub use report::{DeviceState, DeviceStatus, FrameExport, PlateRead, Review, ReviewOutcome};
 pub use track::{TrackEnd, TrackEndReason, TrackPoint};
 
 use crate::id::{FactId, Generation, Name};
@@ -24,7 +28,25 @@ pub const SPAN_LIMIT: Micros = Micros::from_secs(10);
 pub const COVERAGE_LIMIT: Micros = Micros::MINUTE;
 
 macro_rules! facts {
-    ($($variant:ident,)+) => {
+    (cameras: $($camera:ident),+; clients: $($client:ident,)+) => {
+        facts! { all: $($camera,)+ $($client,)+ }
+
+        impl Fact {
+            /// The camera that reported it; empty for what a client reported.
+            pub fn camera(&self) -> Name { match self { $(Self::$camera(f) => f.camera,)+ _ => Name::default() } }
+            /// The generation it belongs to; 0 for what a client reported.
+            pub fn generation(&self) -> Generation { match self { $(Self::$camera(f) => f.generation,)+ _ => Generation(0) } }
+            /// When it was accepted; `None` for what a camera reported.
+            pub fn received_at(&self) -> Option<crate::time::EventTime> {
+                match self { $(Self::$client(f) => Some(f.received_at),)+ _ => None }
+            }
+            /// Notes when it was accepted; nothing for what a camera reported.
+            pub fn receive(&mut self, at: crate::time::EventTime) {
+                match self { $(Self::$client(f) => f.received_at = at,)+ _ => {} }
+            }
+        }
+    };
+    (all: $($variant:ident,)+) => {
         /// Any fact. Closed: a new kind is a variant here, and the compiler finds what must handle it.
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         pub enum Fact { $(#[doc = concat!("See [`", stringify!($variant), "`].")] $variant($variant),)+ }
@@ -38,10 +60,6 @@ macro_rules! facts {
         impl Fact {
             /// The identity under which duplicates are recognised.
             pub fn id(&self) -> FactId { match self { $(Self::$variant(f) => f.id,)+ } }
-            /// The camera that reported it.
-            pub fn camera(&self) -> Name { match self { $(Self::$variant(f) => f.camera,)+ } }
-            /// The generation it belongs to.
-            pub fn generation(&self) -> Generation { match self { $(Self::$variant(f) => f.generation,)+ } }
             /// Its kind.
             pub fn kind(&self) -> FactKind { match self { $(Self::$variant(_) => FactKind::$variant,)+ } }
             /// The event time by which it is bucketed.
@@ -80,4 +98,7 @@ macro_rules! facts {
     };
 }
 
-facts! { Coverage, CodeRead, CodeMiss, MotionSpan, TrackPoint, TrackEnd, Fault, }
+facts! {
+    cameras: Coverage, CodeRead, CodeMiss, MotionSpan, TrackPoint, TrackEnd, Fault;
+    clients: Activity, Production, AttendanceMark, PlateRead, Review, FrameExport, DeviceStatus,
+}

@@ -1,6 +1,7 @@
 //! The vocabulary, tested from outside: one binary, one file for each subject.
 
 #[cfg(test)]
+mod calendar;
 mod dictionary;
 #[cfg(test)]
 mod geometry;

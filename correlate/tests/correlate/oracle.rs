@@ -9,7 +9,7 @@ mod database;
 mod scene;
 
 use differential_dataflow::input::Input;
-use gemba_operators::correlate::correlate;
+use gemba_correlate::correlate;
 use gemba_schemas::fact::Fact;
 use gemba_schemas::id::FactId;
 use gemba_schemas::rule::Rule;

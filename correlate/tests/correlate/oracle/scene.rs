@@ -355,6 +355,10 @@ fn other_body(fact: &Fact, by: Micros) -> Fact {
         Fact::Coverage(f) => f.segment += 1,
         Fact::TrackEnd(f) => f.last_seen = f.last_seen + by,
         Fact::Fault(f) => f.ts = f.ts + by,
+        _ => {
+            let received = fact.received_at().unwrap_or_default();
+            fact.receive(received + by);
+        }
     }
     fact
 }

@@ -11,7 +11,9 @@
 use super::polyline::{Point, TrackKey};
 use super::tick::{Change, at_close};
 use differential_dataflow::{AsCollection, ExchangeData, VecCollection};
-use gemba_schemas::fact::{CodeMiss, CodeRead, Coverage, Fact, Fault, MotionSpan, TrackEnd};
+use gemba_schemas::fact::{
+    AttendanceMark, CodeMiss, CodeRead, Coverage, Fact, Fault, FrameExport, MotionSpan, PlateRead, Review, TrackEnd,
+};
 use gemba_schemas::id::FactId;
 use gemba_schemas::time::Tick;
 use std::collections::hash_map::Entry;
@@ -21,87 +23,73 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-/// The facts, one collection per kind.
-pub struct Kinds<'scope> {
-    /// Track points, already reduced to what correlate needs.
-    pub points: VecCollection<'scope, Tick, (TrackKey, Point), isize>,
-    /// Ends of tracks.
-    pub ends: VecCollection<'scope, Tick, TrackEnd, isize>,
-    /// Codes read.
-    pub reads: VecCollection<'scope, Tick, CodeRead, isize>,
-    /// Codes located only.
-    pub misses: VecCollection<'scope, Tick, CodeMiss, isize>,
-    /// Motion.
-    pub motion: VecCollection<'scope, Tick, MotionSpan, isize>,
-    /// Coverage.
-    pub coverage: VecCollection<'scope, Tick, Coverage, isize>,
-    /// Faults.
-    pub faults: VecCollection<'scope, Tick, Fault, isize>,
-}
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])+ $kind:ident: $type:ty, $variant:ident($fact:ident) => $row:expr;)+) => {
+        /// The facts, one collection per kind.
+        pub struct Kinds<'scope> {
+            $($(#[doc = $doc])+ pub $kind: VecCollection<'scope, Tick, $type, isize>,)+
+        }
 
-impl<'scope> Kinds<'scope> {
-    /// Splits the facts where they arrive, before anything is exchanged: points shrink to a quarter.
-    pub fn split(facts: VecCollection<'scope, Tick, Fact, isize>) -> Self {
-        let mut builder = OperatorBuilder::new("Split facts by kind".into(), facts.scope());
-        let mut input = builder.new_input(facts.inner, Pipeline);
-        macro_rules! outputs {
-            ($($out:ident, $stream:ident;)+) => { $(
-                let ($out, $stream) = builder.new_output::<Vec<_>>();
-                let mut $out = OutputBuilder::from($out);
-            )+ };
-        }
-        outputs! {
-            points_out, points; ends_out, ends; reads_out, reads; misses_out, misses;
-            motion_out, motion; coverage_out, coverage; faults_out, faults;
-        }
-        builder.build(move |_capabilities| {
-            move |_frontiers| {
-                let (mut points, mut ends, mut reads) =
-                    (points_out.activate(), ends_out.activate(), reads_out.activate());
-                let (mut misses, mut motion) = (misses_out.activate(), motion_out.activate());
-                let (mut coverage, mut faults) = (coverage_out.activate(), faults_out.activate());
-                input.for_each(|time, data| {
-                    let (mut points, mut ends, mut reads) =
-                        (points.session(&time), ends.session(&time), reads.session(&time));
-                    let (mut misses, mut motion) = (misses.session(&time), motion.session(&time));
-                    let (mut coverage, mut faults) = (coverage.session(&time), faults.session(&time));
-                    for (fact, tick, diff) in data.drain(..) {
-                        match fact {
-                            Fact::TrackPoint(p) => points.give(((TrackKey::of(&p), Point::of(&p)), tick, diff)),
-                            Fact::TrackEnd(f) => ends.give((f, tick, diff)),
-                            Fact::CodeRead(f) => reads.give((f, tick, diff)),
-                            Fact::CodeMiss(f) => misses.give((f, tick, diff)),
-                            Fact::MotionSpan(f) => motion.give((f, tick, diff)),
-                            Fact::Coverage(f) => coverage.give((f, tick, diff)),
-                            Fact::Fault(f) => faults.give((f, tick, diff)),
-                        }
+        impl<'scope> Kinds<'scope> {
+            /// Splits the facts where they arrive, before anything is exchanged: points shrink to a quarter.
+            pub fn split(facts: VecCollection<'scope, Tick, Fact, isize>) -> Self {
+                let mut builder = OperatorBuilder::new("Split facts by kind".into(), facts.scope());
+                let mut input = builder.new_input(facts.inner, Pipeline);
+                $(let $kind = builder.new_output::<Vec<($type, Tick, isize)>>();)+
+                let streams = ($($kind.1,)+);
+                let outputs = ($($kind.0,)+);
+                builder.build(move |_capabilities| {
+                    let ($($kind,)+) = outputs;
+                    $(let mut $kind = OutputBuilder::from($kind);)+
+                    move |_frontiers| {
+                        $(let mut $kind = $kind.activate();)+
+                        input.for_each(|time, data| {
+                            $(let mut $kind = $kind.session(&time);)+
+                            for (fact, tick, diff) in data.drain(..) {
+                                match fact {
+                                    $(Fact::$variant($fact) => $kind.give(($row, tick, diff)),)+
+                                    // No view is derived from it.
+                                    Fact::Activity(_) | Fact::Production(_) | Fact::DeviceStatus(_) => {}
+                                }
+                            }
+                        });
                     }
                 });
+                let ($($kind,)+) = streams;
+                Self { $($kind: $kind.as_collection(),)+ }
             }
-        });
-        Self {
-            points: points.as_collection(),
-            ends: ends.as_collection(),
-            reads: reads.as_collection(),
-            misses: misses.as_collection(),
-            motion: motion.as_collection(),
-            coverage: coverage.as_collection(),
-            faults: faults.as_collection(),
-        }
-    }
 
-    /// Makes each kind a set.
-    pub fn dedupe(self) -> Self {
-        Self {
-            points: dedupe(self.points, "Dedupe track_point"),
-            ends: dedupe(self.ends, "Dedupe track_end"),
-            reads: dedupe(self.reads, "Dedupe code_read"),
-            misses: dedupe(self.misses, "Dedupe code_miss"),
-            motion: dedupe(self.motion, "Dedupe motion_span"),
-            coverage: dedupe(self.coverage, "Dedupe coverage"),
-            faults: dedupe(self.faults, "Dedupe fault"),
+            /// Makes each kind a set.
+            pub fn dedupe(self) -> Self {
+                Self { $($kind: dedupe(self.$kind, concat!("Dedupe ", stringify!($kind))),)+ }
+            }
         }
-    }
+    };
+}
+
+kinds! {
+    /// Track points, already reduced to what correlate needs.
+    points: (TrackKey, Point), TrackPoint(p) => (TrackKey::of(&p), Point::of(&p));
+    /// Ends of tracks.
+    ends: TrackEnd, TrackEnd(f) => f;
+    /// Codes read.
+    reads: CodeRead, CodeRead(f) => f;
+    /// Codes located only.
+    misses: CodeMiss, CodeMiss(f) => f;
+    /// Motion.
+    motion: MotionSpan, MotionSpan(f) => f;
+    /// Coverage.
+    coverage: Coverage, Coverage(f) => f;
+    /// Faults.
+    faults: Fault, Fault(f) => f;
+    /// Attendance marks.
+    marks: AttendanceMark, AttendanceMark(f) => f;
+    /// Plate reads.
+    plates: PlateRead, PlateRead(f) => f;
+    /// Reviews of sessions.
+    reviews: Review, Review(f) => f;
+    /// Frame exports of sessions.
+    exports: FrameExport, FrameExport(f) => f;
 }
 
 /// What carries a fact's identity.
@@ -114,7 +102,7 @@ macro_rules! identified {
     ($($type:ty),+) => { $(impl Identified for $type { fn id(&self) -> FactId { self.id } })+ };
 }
 
-identified!(TrackEnd, CodeRead, CodeMiss, MotionSpan, Coverage, Fault);
+identified!(TrackEnd, CodeRead, CodeMiss, MotionSpan, Coverage, Fault, AttendanceMark, PlateRead, Review, FrameExport);
 
 impl Identified for (TrackKey, Point) {
     fn id(&self) -> FactId {

@@ -1,7 +1,7 @@
 //! Scenarios by hand: one view each, in as few facts as tell the story.
 
-use super::correlate;
 use differential_dataflow::input::Input;
+use gemba_correlate::correlate;
 use gemba_schemas::fact::{
     Attempt, Clock, CodeRead, Coverage, CoverageEnd, Decoder, Fact, TrackEnd, TrackEndReason, TrackPoint,
 };

@@ -13,7 +13,8 @@
 //! rows are what the definitions say of everything up to that tick. No operator reads a clock or a file.
 //! Reductions are keyed by small integers and see one minute, hour, day, track or session at a time.
 
-mod calendar;
+#![deny(missing_docs)]
+
 mod coverage;
 mod dedupe;
 mod lines;
@@ -23,9 +24,6 @@ mod polyline;
 mod rules;
 mod tick;
 mod zones;
-
-#[cfg(test)]
-mod tests;
 
 use dedupe::Kinds;
 use differential_dataflow::VecCollection;

@@ -8,9 +8,9 @@
 //!
 //! Time that two generations of one camera both saw counts once. A row longer than a day counts its first day.
 
-use super::calendar::Calendar;
 use differential_dataflow::VecCollection;
 use differential_dataflow::hashable::Hashable;
+use gemba_schemas::calendar::Calendar;
 use gemba_schemas::fact::{Coverage, CoverageEnd, Fault};
 use gemba_schemas::id::{Generation, Name};
 use gemba_schemas::rule::ClockRule;

@@ -14,10 +14,10 @@
 //!
 //! A minute's summary is relative to its start, so an event changes one minute, and then the chain of its day.
 
-use super::calendar::Calendar;
 use super::coverage::Pieces;
 use super::rules::Rules;
 use differential_dataflow::VecCollection;
+use gemba_schemas::calendar::Calendar;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{ClockRule, Rule, digest};
 use gemba_schemas::time::{EventTime, Micros, Tick};

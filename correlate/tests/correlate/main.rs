@@ -1,0 +1,4 @@
+//! Correlate through its public function: scenarios by hand, and everything at once against SQL.
+
+mod oracle;
+mod scenarios;

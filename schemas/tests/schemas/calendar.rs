@@ -1,0 +1,47 @@
+//! Hours and reset days on the clock of the site.
+
+use gemba_schemas::calendar::Calendar;
+use gemba_schemas::rule::ClockRule;
+use gemba_schemas::time::{EventTime, Micros};
+use jiff::Timestamp;
+
+fn at(text: &str) -> EventTime {
+    EventTime(text.parse::<Timestamp>().unwrap().as_microsecond())
+}
+
+fn clock(zone: &str, hours: i64) -> ClockRule {
+    ClockRule { time_zone: zone.into(), day_reset: Micros(hours * Micros::HOUR.0) }
+}
+
+#[test]
+fn hours_follow_the_clock_of_the_site() {
+    let (mut calendar, india) = (Calendar::default(), clock("Asia/Kolkata", 3));
+    assert_eq!(calendar.hour(&india, at("2026-03-01T10:29:59Z")), at("2026-03-01T09:30:00Z"));
+    assert_eq!(calendar.hour(&india, at("2026-03-01T10:30:00Z")), at("2026-03-01T10:30:00Z"));
+    let berlin = clock("Europe/Berlin", 3);
+    // 02:00–03:00 is shown twice on 2026-10-25: two hours.
+    assert_eq!(calendar.hour(&berlin, at("2026-10-25T00:30:00Z")), at("2026-10-25T00:00:00Z"));
+    assert_eq!(calendar.hour(&berlin, at("2026-10-25T01:30:00Z")), at("2026-10-25T01:00:00Z"));
+}
+
+#[test]
+fn reset_days_follow_daylight_saving() {
+    let (mut calendar, berlin) = (Calendar::default(), clock("Europe/Berlin", 3));
+    assert_eq!(calendar.reset_day(&berlin, at("2026-07-02T00:59:59Z")), at("2026-07-01T01:00:00Z"));
+    assert_eq!(calendar.reset_day(&berlin, at("2026-07-02T01:00:00Z")), at("2026-07-02T01:00:00Z"));
+    assert_eq!(calendar.reset_day(&berlin, at("2026-12-02T02:00:00Z")), at("2026-12-02T02:00:00Z"));
+    // 02:30 is skipped on 2026-03-29 (put forward at 01:00Z): half an hour later.
+    let skipped = ClockRule { time_zone: "Europe/Berlin".into(), day_reset: Micros::from_secs(9000) };
+    assert_eq!(calendar.reset_day(&skipped, at("2026-03-29T12:00:00Z")), at("2026-03-29T01:30:00Z"));
+    // 02:30 is shown twice on 2026-10-25: the earlier.
+    assert_eq!(calendar.reset_day(&skipped, at("2026-10-25T12:00:00Z")), at("2026-10-25T00:30:00Z"));
+}
+
+#[test]
+fn instants_beyond_the_calendar_do_not_panic() {
+    let mut calendar = Calendar::default();
+    for ts in [EventTime(i64::MIN / 2), EventTime(i64::MAX / 2)] {
+        calendar.hour(&clock("Europe/Berlin", 3), ts);
+        calendar.reset_day(&clock("Europe/Berlin", 3), ts);
+    }
+}

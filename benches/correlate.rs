@@ -202,7 +202,7 @@ fn measure(all: Arc<Vec<Fact>>, batch: usize, workers: usize) {
             let (facts_in, facts) = scope.new_collection();
             let (rules_in, rules) = scope.new_collection();
             let (now_in, now) = scope.new_collection();
-            let rows = correlate(facts, rules, now).inspect(move |(_, _, diff)| {
+            let rows = correlate(facts, rules, now).rows.inspect(move |(_, _, diff)| {
                 counter.fetch_add(*diff as i64, Ordering::Relaxed);
             });
             let (probe, _) = rows.inner.probe();

@@ -8,6 +8,7 @@
 //! State: one body and one count per id, and a list of bodies for the few ids that have several. The answer
 //! after a tick depends on the sums of the tick's updates only, never on their order.
 
+use super::event::Event;
 use super::polyline::{Point, TrackKey};
 use super::tick::{Change, at_close};
 use differential_dataflow::{AsCollection, ExchangeData, VecCollection};
@@ -16,6 +17,8 @@ use gemba_schemas::fact::{
 };
 use gemba_schemas::id::FactId;
 use gemba_schemas::time::Tick;
+use gemba_schemas::view::LateFact;
+use serde::{Deserialize, Serialize};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -24,7 +27,10 @@ use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
 macro_rules! kinds {
-    ($($(#[doc = $doc:literal])+ $kind:ident: $type:ty, $variant:ident($fact:ident) => $row:expr;)+) => {
+    (
+        $late:ident;
+        $($(#[doc = $doc:literal])+ $kind:ident: $type:ty, $($variant:ident($fact:ident) => $row:expr),*;)+
+    ) => {
         /// The facts, one collection per kind.
         pub struct Kinds<'scope> {
             $($(#[doc = $doc])+ pub $kind: VecCollection<'scope, Tick, $type, isize>,)+
@@ -46,10 +52,14 @@ macro_rules! kinds {
                         input.for_each(|time, data| {
                             $(let mut $kind = $kind.session(&time);)+
                             for (fact, tick, diff) in data.drain(..) {
+                                if let Some(fact) = LateFact::of(&fact) {
+                                    $late.give((fact, tick, diff));
+                                    continue;
+                                }
                                 match fact {
-                                    $(Fact::$variant($fact) => $kind.give(($row, tick, diff)),)+
+                                    $($(Fact::$variant($fact) => $kind.give(($row, tick, diff)),)*)+
                                     // No view is derived from it.
-                                    Fact::Activity(_) | Fact::Production(_) | Fact::DeviceStatus(_) => {}
+                                    Fact::DeviceStatus(_) => {}
                                 }
                             }
                         });
@@ -59,15 +69,24 @@ macro_rules! kinds {
                 Self { $($kind: $kind.as_collection(),)+ }
             }
 
-            /// Makes each kind a set.
-            pub fn dedupe(self) -> Self {
-                Self { $($kind: dedupe(self.$kind, concat!("Dedupe ", stringify!($kind))),)+ }
+            /// Makes each kind a set, but for events: the tally does that. Of what a client reported and was there
+            /// already, a receipt.
+            pub fn dedupe(self) -> (Self, VecCollection<'scope, Tick, Receipt, isize>) {
+                let mut receipts = Vec::new();
+                let kinds = Self {
+                    $($kind: Identified::dedupe(self.$kind, concat!("Dedupe ", stringify!($kind)), &mut receipts),)+
+                };
+                let first = receipts.pop().unwrap_or_else(|| unreachable!("clients report some kinds"));
+                (kinds, first.concatenate(receipts))
             }
         }
     };
 }
 
 kinds! {
+    late;
+    /// Facts beyond the horizon; they are in no other collection.
+    late: LateFact,;
     /// Track points, already reduced to what correlate needs.
     points: (TrackKey, Point), TrackPoint(p) => (TrackKey::of(&p), Point::of(&p));
     /// Ends of tracks.
@@ -82,6 +101,8 @@ kinds! {
     coverage: Coverage, Coverage(f) => f;
     /// Faults.
     faults: Fault, Fault(f) => f;
+    /// Events of workers at stations, under one identity whether activity or production.
+    events: Event, Activity(f) => Event::from(f), Production(f) => Event::from(f);
     /// Attendance marks.
     marks: AttendanceMark, AttendanceMark(f) => f;
     /// Plate reads.
@@ -92,17 +113,45 @@ kinds! {
     exports: FrameExport, FrameExport(f) => f;
 }
 
-/// What carries a fact's identity.
-pub trait Identified {
-    /// The identity.
-    fn id(&self) -> FactId;
+/// The answer to a client's fact that was there already. Of one that is new there is none.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The fact that does not count.
+    pub refused: Fact,
+    /// The one that arrived first under the same identity.
+    pub stored: Fact,
 }
 
-macro_rules! identified {
+/// What carries a fact's identity.
+pub trait Identified: ExchangeData {
+    /// The identity.
+    fn id(&self) -> FactId;
+
+    /// Makes a kind a set.
+    fn dedupe<'scope>(
+        facts: VecCollection<'scope, Tick, Self, isize>,
+        name: &str,
+        _receipts: &mut Vec<VecCollection<'scope, Tick, Receipt, isize>>,
+    ) -> VecCollection<'scope, Tick, Self, isize> {
+        let mut set = FactSet::default();
+        at_close(
+            facts,
+            name,
+            |fact: &Self| fact.id().0,
+            move |rows, out| {
+                for (fact, diff) in rows {
+                    set.update(fact, diff, out);
+                }
+            },
+        )
+    }
+}
+
+macro_rules! cameras {
     ($($type:ty),+) => { $(impl Identified for $type { fn id(&self) -> FactId { self.id } })+ };
 }
 
-identified!(TrackEnd, CodeRead, CodeMiss, MotionSpan, Coverage, Fault, AttendanceMark, PlateRead, Review, FrameExport);
+cameras!(TrackEnd, CodeRead, CodeMiss, MotionSpan, Coverage, Fault, LateFact);
 
 impl Identified for (TrackKey, Point) {
     fn id(&self) -> FactId {
@@ -110,21 +159,46 @@ impl Identified for (TrackKey, Point) {
     }
 }
 
-fn dedupe<'scope, B: Identified + ExchangeData>(
-    facts: VecCollection<'scope, Tick, B, isize>,
-    name: &str,
-) -> VecCollection<'scope, Tick, B, isize> {
-    let mut set = FactSet::default();
-    at_close(
-        facts,
-        name,
-        |fact: &B| fact.id().0,
-        move |rows, out| {
-            for (fact, diff) in rows {
-                set.update(fact, diff, out);
+macro_rules! clients {
+    ($($type:ty),+) => { $(
+        impl Identified for $type {
+            fn id(&self) -> FactId { self.id }
+
+            fn dedupe<'scope>(
+                facts: VecCollection<'scope, Tick, Self, isize>,
+                name: &str,
+                receipts: &mut Vec<VecCollection<'scope, Tick, Receipt, isize>>,
+            ) -> VecCollection<'scope, Tick, Self, isize> {
+                let mut set = FactSet::default();
+                let mut changes = Vec::new();
+                let all = at_close(facts, name, |fact: &Self| fact.id.0, move |mut rows, out| {
+                    set.update_all(&mut rows, &mut changes);
+                    out.extend(changes.drain(..).map(|(fact, diff)| (Ok(fact), diff)));
+                    out.extend(set.receipts(&rows).map(|(refused, stored)| {
+                        (Err(Receipt { refused: refused.clone().into(), stored: stored.clone().into() }), 1)
+                    }));
+                });
+                receipts.push(all.clone().flat_map(Result::err));
+                all.flat_map(Result::ok)
             }
-        },
-    )
+        }
+    )+ };
+}
+
+clients!(AttendanceMark, PlateRead, Review, FrameExport);
+
+impl Identified for Event {
+    fn id(&self) -> FactId {
+        self.id
+    }
+
+    fn dedupe<'scope>(
+        facts: VecCollection<'scope, Tick, Self, isize>,
+        _name: &str,
+        _receipts: &mut Vec<VecCollection<'scope, Tick, Receipt, isize>>,
+    ) -> VecCollection<'scope, Tick, Self, isize> {
+        facts
+    }
 }
 
 /// Fact ids are hashes already.
@@ -146,7 +220,7 @@ impl Hasher for IdHasher {
 }
 
 /// The facts of one kind that are present, or whose count is not zero.
-struct FactSet<B> {
+pub struct FactSet<B> {
     single: HashMap<FactId, (B, isize), BuildHasherDefault<IdHasher>>,
     several: BTreeMap<FactId, BTreeMap<B, isize>>,
 }
@@ -157,7 +231,32 @@ impl<B> Default for FactSet<B> {
     }
 }
 
-impl<B: Identified + Clone + Ord> FactSet<B> {
+impl<B: Identified> FactSet<B> {
+    /// Applies the updates of a tick; pushes what that changes in the set.
+    pub fn update_all(&mut self, rows: &mut [Change<B>], out: &mut Vec<Change<B>>) {
+        for (fact, diff) in rows {
+            self.update(fact.clone(), *diff, out);
+        }
+    }
+
+    /// The facts of which one occurrence counts.
+    pub fn iter(&self) -> impl Iterator<Item = &B> {
+        let single = self.single.values().filter(|(_, n)| *n > 0).map(|(fact, _)| fact);
+        single.chain(self.several.values().filter_map(Self::winner))
+    }
+
+    fn winner(bodies: &BTreeMap<B, isize>) -> Option<&B> {
+        bodies.iter().find(|(_, n)| **n > 0).map(|(body, _)| body)
+    }
+
+    /// Of the facts that the tick brought, those that another one precedes, each with that one.
+    pub fn receipts<'a>(&'a self, rows: &'a [Change<B>]) -> impl Iterator<Item = (&'a B, &'a B)> {
+        rows.iter().filter(|(_, diff)| *diff > 0).filter_map(|(fact, _)| {
+            let stored = Self::winner(self.several.get(&fact.id())?)?;
+            (stored != fact).then_some((fact, stored))
+        })
+    }
+
     /// Adds `diff` occurrences of `fact`; pushes what that changes in the set.
     fn update(&mut self, fact: B, diff: isize, out: &mut Vec<Change<B>>) {
         let id = fact.id();
@@ -195,11 +294,10 @@ impl<B: Identified + Clone + Ord> FactSet<B> {
 
     fn update_several(&mut self, id: FactId, fact: B, diff: isize, out: &mut Vec<Change<B>>) {
         let bodies = self.several.entry(id).or_default();
-        let winner = |bodies: &BTreeMap<B, isize>| bodies.iter().find(|(_, n)| **n > 0).map(|(b, _)| b.clone());
-        let before = winner(bodies);
+        let before = Self::winner(bodies).cloned();
         *bodies.entry(fact).or_insert(0) += diff;
         bodies.retain(|_, n| *n != 0);
-        let after = winner(bodies);
+        let after = Self::winner(bodies).cloned();
         if before != after {
             out.extend(before.map(|b| (b, -1)));
             out.extend(after.map(|b| (b, 1)));

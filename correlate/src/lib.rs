@@ -6,7 +6,10 @@
 //!                        │                     └─ ⋈ lines, fates → line_crossings ─┤
 //!                        ├ coverage → observed minutes ┬─────────→ occupancy_minutes → occupancy_hours
 //!                        │ faults ─────────────────────┴─────────→ coverage_hours
-//!                        └ reads, misses, motion ⋈ profiles, now → packing_sessions
+//!                        ├ reads, misses, motion ⋈ profiles, now → packing_sessions
+//!                        ├ events → tally → worker_hours, station_hours → floor_hours; unregistered
+//!                        ├ events, points → drift_hours → retrain_requests
+//!                        └ late → late_facts
 //! ```
 //!
 //! Facts, rules and now may arrive at any worker, in any order, in any multiplicity. A closed tick means that the
@@ -17,13 +20,19 @@
 
 mod coverage;
 mod dedupe;
+mod drift;
+mod event;
 mod lines;
 mod occupancy;
 mod packing;
 mod polyline;
+mod productivity;
 mod rules;
+mod sums;
 mod tick;
 mod zones;
+
+pub use dedupe::Receipt;
 
 use dedupe::Kinds;
 use differential_dataflow::VecCollection;
@@ -33,7 +42,16 @@ use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::ViewRow;
 use rules::Rules;
 
-/// Every row of every view.
+/// What correlate derives.
+pub struct Derived<'scope> {
+    /// Every row of every view.
+    pub rows: VecCollection<'scope, Tick, ViewRow, isize>,
+    /// At the tick of a client's fact that was there already: the answer to it. Not a view: receipts are given
+    /// once, and never taken back.
+    pub receipts: VecCollection<'scope, Tick, Receipt, isize>,
+}
+
+/// Every row of every view, and what became of clients' facts.
 ///
 /// `now` holds one row, the instant up to which sessions under way are reported; of several the latest
 /// counts, and without any nothing is open.
@@ -41,12 +59,15 @@ pub fn correlate<'scope>(
     facts: VecCollection<'scope, Tick, Fact, isize>,
     rules: VecCollection<'scope, Tick, Rule, isize>,
     now: VecCollection<'scope, Tick, EventTime, isize>,
-) -> VecCollection<'scope, Tick, ViewRow, isize> {
-    let facts = Kinds::split(facts).dedupe();
+) -> Derived<'scope> {
+    let (facts, receipts) = Kinds::split(facts).dedupe();
     let rules = Rules::split(rules);
 
     let generation_ends = coverage::generation_ends(facts.coverage.clone());
     let sessions = packing::sessions(&facts, generation_ends.clone(), &rules, now);
+
+    let work = productivity::work(facts.events, &rules);
+    let (drift_hours, retrain_requests) = drift::drift(work.models, facts.points.clone(), &rules);
 
     let polylines = polyline::polylines(facts.points);
     let fates = polyline::fates(polylines.clone(), facts.ends, generation_ends);
@@ -58,11 +79,19 @@ pub fn correlate<'scope>(
     let (minutes, hours) = occupancy::occupancy(crossings.clone(), visits.clone(), observed.clone(), &rules);
     let coverage_hours = coverage::coverage_hours(observed, facts.coverage, facts.faults, rules.clock);
 
-    sessions.map(ViewRow::from).concatenate([
+    let rows = sessions.map(ViewRow::from).concatenate([
         visits.map(ViewRow::from),
         crossings.map(ViewRow::from),
         minutes.map(ViewRow::from),
         hours.map(ViewRow::from),
         coverage_hours.map(ViewRow::from),
-    ])
+        work.workers.map(ViewRow::from),
+        work.stations.map(ViewRow::from),
+        work.floor.map(ViewRow::from),
+        work.unregistered.map(ViewRow::from),
+        drift_hours.map(ViewRow::from),
+        retrain_requests.map(ViewRow::from),
+        facts.late.map(ViewRow::from),
+    ]);
+    Derived { rows, receipts: receipts.concat(work.receipts) }
 }

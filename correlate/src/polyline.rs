@@ -11,6 +11,7 @@ use differential_dataflow::hashable::Hashable;
 use gemba_schemas::fact::{TrackEnd, TrackEndReason, TrackPoint};
 use gemba_schemas::geometry;
 use gemba_schemas::id::{FactId, Generation, Name};
+use gemba_schemas::score::Score;
 use gemba_schemas::time::{EventTime, Micros, Tick};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -45,6 +46,8 @@ pub struct Point {
     pub width: u16,
     /// Height of the picture, px.
     pub height: u16,
+    /// Score of the detection.
+    pub score: Score,
 }
 
 /// The points of one track in one minute.
@@ -85,6 +88,7 @@ impl Point {
             model: p.model,
             width: p.width,
             height: p.height,
+            score: p.score,
         }
     }
 }

@@ -6,7 +6,9 @@
 
 use differential_dataflow::VecCollection;
 use gemba_schemas::id::Name;
-use gemba_schemas::rule::{ClockRule, LineRule, PackingRule, Rule, ZoneRule, digest};
+use gemba_schemas::rule::{
+    ClockRule, DriftRule, LineRule, PackingRule, ProductivityRule, Rule, StationRule, WorkerRule, ZoneRule, digest,
+};
 use gemba_schemas::time::Tick;
 
 /// The rules, one collection per kind; each row with the digest of itself.
@@ -17,6 +19,14 @@ pub struct Rules<'scope> {
     pub lines: VecCollection<'scope, Tick, (LineRule, Name), isize>,
     /// Packing profiles.
     pub packing: VecCollection<'scope, Tick, (PackingRule, Name), isize>,
+    /// How events count.
+    pub productivity: VecCollection<'scope, Tick, ProductivityRule, isize>,
+    /// Workers that the site knows.
+    pub workers: VecCollection<'scope, Tick, WorkerRule, isize>,
+    /// Stations that the site knows.
+    pub stations: VecCollection<'scope, Tick, StationRule, isize>,
+    /// When a model is unsure.
+    pub drift: VecCollection<'scope, Tick, DriftRule, isize>,
     /// The clock: one row, or none.
     pub clock: VecCollection<'scope, Tick, ClockRule, isize>,
 }
@@ -43,6 +53,20 @@ impl<'scope> Rules<'scope> {
                 })
             };
         }
-        Self { zones: kind!(Zone), lines: kind!(Line), packing: kind!(Packing), clock }
+        macro_rules! plain {
+            ($variant:ident) => {
+                rules.clone().flat_map(|r| if let Rule::$variant(rule) = r { Some(rule) } else { None })
+            };
+        }
+        Self {
+            zones: kind!(Zone),
+            lines: kind!(Line),
+            packing: kind!(Packing),
+            productivity: plain!(Productivity),
+            workers: plain!(Worker),
+            stations: plain!(Station),
+            drift: plain!(Drift),
+            clock,
+        }
     }
 }

@@ -68,9 +68,47 @@ impl Table {
                 doc: "Time-weighted mean count over the observed part.".into(),
             });
         }
+        for (table, name, sql, doc) in RATIOS {
+            if *table == self.name {
+                edge.push(EdgeColumn { name: (*name).into(), sql: (*sql).into(), doc: (*doc).into() });
+            }
+        }
         edge
     }
 }
+
+/// Ratios of a view's sums: table, column, SQL, meaning. NULL where there is nothing to divide by.
+const RATIOS: &[(&str, &str, &str, &str)] = &[
+    (
+        "worker_hours",
+        "utilisation",
+        "active_us / nullif(active_us + idle_us, 0)",
+        "Active share of active and idle time.",
+    ),
+    ("worker_hours", "units_per_hour", "units * 3.6e9 / nullif(active_us, 0)", "Units per active hour."),
+    (
+        "station_hours",
+        "occupancy_s",
+        "(working_us + idle_us) / 1e6",
+        "Seconds that workers were here: working and idle.",
+    ),
+    ("station_hours", "utilisation", "working_us / nullif(working_us + idle_us, 0)", "Working share of occupancy."),
+    ("station_hours", "throughput", "units * 3.6e9 / nullif(working_us + idle_us, 0)", "Units per hour of occupancy."),
+    (
+        "floor_hours",
+        "utilisation",
+        "worker_utilisation_ppm / 1e6 / nullif(workers, 0)",
+        "Mean of the workers' utilisations.",
+    ),
+    (
+        "floor_hours",
+        "station_utilisation",
+        "station_utilisation_ppm / 1e6 / nullif(stations, 0)",
+        "Mean of the stations' utilisations.",
+    ),
+    ("floor_hours", "units_per_hour", "units * 3.6e9 / nullif(active_us, 0)", "Units per active hour."),
+    ("drift_hours", "confidence", "confidence_sum / 1e4 / nullif(count, 0)", "Mean confidence, 0–1."),
+];
 
 /// The tables of facts, in order of declaration.
 pub fn facts() -> Vec<Table> {

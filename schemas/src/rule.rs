@@ -3,6 +3,7 @@
 
 use crate::geometry::Point;
 use crate::id::Name;
+use crate::score::Score;
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
@@ -18,6 +19,14 @@ pub enum Rule {
     Line(LineRule),
     /// A packing profile of a camera.
     Packing(PackingRule),
+    /// How events become durations; exactly one.
+    Productivity(ProductivityRule),
+    /// A worker that the site knows.
+    Worker(WorkerRule),
+    /// A workstation that the site knows.
+    Station(StationRule),
+    /// When a model is unsure; exactly one.
+    Drift(DriftRule),
 }
 
 /// The site's local time.
@@ -105,6 +114,53 @@ pub struct PackingRule {
     pub motion_threshold: u16,
     /// Stillness that ends a motion-driven session.
     pub stable_duration: Micros,
+}
+
+/// How long an activity event lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum DurationModel {
+    /// Each stands for a fixed time.
+    Fixed,
+    /// Until the worker's next.
+    UntilNext,
+}
+
+/// How events become durations.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ProductivityRule {
+    /// The model.
+    pub duration: DurationModel,
+    /// What an event stands for, with `Fixed`.
+    pub event_duration: Micros,
+    /// The longest that an event lasts, with `UntilNext`.
+    pub max_gap: Micros,
+    /// Whether only events of registered workers at registered stations count.
+    pub require_registered: bool,
+}
+
+/// A worker that the site knows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct WorkerRule {
+    /// The name that events use.
+    pub worker: Name,
+}
+
+/// A workstation that the site knows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StationRule {
+    /// The name that events use.
+    pub station: Name,
+}
+
+/// When a model is unsure.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct DriftRule {
+    /// Mean confidence of an hour below which it is unsure.
+    pub min_confidence: Score,
+    /// Hours with fewer reports say nothing.
+    pub min_samples: u32,
+    /// Unsure hours in a row that ask for retraining.
+    pub sustained: u32,
 }
 
 /// The digest of a set of rules: 16 hex digits, equal exactly when the rules are, in any order.

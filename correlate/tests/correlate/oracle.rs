@@ -7,6 +7,7 @@
 
 mod database;
 mod scene;
+mod scene_work;
 
 use differential_dataflow::input::Input;
 use gemba_correlate::correlate;
@@ -39,7 +40,7 @@ fn derive(steps: &[Step], workers: usize) -> BTreeMap<ViewRow, isize> {
             let (facts_in, facts) = scope.new_collection();
             let (rules_in, rules) = scope.new_collection();
             let (now_in, now) = scope.new_collection();
-            correlate(facts, rules, now).inspect(move |(row, _, diff)| {
+            correlate(facts, rules, now).rows.inspect(move |(row, _, diff)| {
                 *collected.lock().unwrap().entry(row.clone()).or_insert(0) += *diff;
             });
             (facts_in, rules_in, now_in)
@@ -73,9 +74,13 @@ fn sum(steps: &[Step]) -> (Vec<Fact>, Vec<Rule>, Vec<EventTime>) {
         counts.into_iter().filter(|(_, n)| *n > 0).map(|(row, _)| row).collect()
     }
     let facts = present(steps.iter().flat_map(|s| s.facts.iter().cloned()));
-    let mut least: BTreeMap<FactId, Fact> = BTreeMap::new();
+    // Of several bodies under one identity the least counts, of clients' the first to arrive.
+    let mut least: BTreeMap<(bool, FactId), Fact> = BTreeMap::new();
     for fact in facts {
-        least.entry(fact.id()).or_insert(fact);
+        let slot = least.entry((fact.is_late(), fact.id())).or_insert_with(|| fact.clone());
+        if (fact.received_at(), &fact) < (slot.received_at(), slot) {
+            *slot = fact;
+        }
     }
     let rules = present(steps.iter().flat_map(|s| s.rules.iter().cloned()));
     let now = present(steps.iter().flat_map(|s| s.now.iter().cloned()));

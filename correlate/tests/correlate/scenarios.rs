@@ -29,7 +29,7 @@ fn run(ticks: Vec<(Vec<(Fact, isize)>, Vec<(Rule, isize)>, Vec<(EventTime, isize
             let (facts_in, facts) = scope.new_collection();
             let (rules_in, rules) = scope.new_collection();
             let (now_in, now) = scope.new_collection();
-            correlate(facts, rules, now).inspect(move |update| send.send(update.clone()).unwrap());
+            correlate(facts, rules, now).rows.inspect(move |update| send.send(update.clone()).unwrap());
             (facts_in, rules_in, now_in)
         });
         for (tick, (f, r, n)) in ticks.into_iter().enumerate() {

@@ -24,6 +24,9 @@ use crate::time::Micros;
 /// The longest run of observations that one `code_read`, `code_miss` or `motion_span` row may hold.
 pub const SPAN_LIMIT: Micros = Micros::from_secs(10);
 
+/// How long after it happened a client's fact may arrive and still count.
+pub const HORIZON: Micros = Micros(35 * 24 * Micros::HOUR.0);
+
 /// The longest stretch that one `coverage` row may hold.
 pub const COVERAGE_LIMIT: Micros = Micros::MINUTE;
 
@@ -39,6 +42,10 @@ macro_rules! facts {
             /// When it was accepted; `None` for what a camera reported.
             pub fn received_at(&self) -> Option<crate::time::EventTime> {
                 match self { $(Self::$client(f) => Some(f.received_at),)+ _ => None }
+            }
+            /// Whether it arrived beyond the [`HORIZON`]. A camera's facts never do.
+            pub fn is_late(&self) -> bool {
+                self.received_at().is_some_and(|at| at - self.bucket() > HORIZON)
             }
             /// Notes when it was accepted; nothing for what a camera reported.
             pub fn receive(&mut self, at: crate::time::EventTime) {

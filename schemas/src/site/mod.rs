@@ -20,6 +20,7 @@ mod validate;
 mod validate_camera;
 mod validate_scene;
 mod value;
+mod work;
 
 pub use camera::{Area, Camera, Codes, Detect, Motion, Sample};
 pub use error::{Problem, SiteError};
@@ -27,6 +28,7 @@ pub use needs::{CodeNeeds, MotionNeeds, Needs};
 pub use paths::DataPaths;
 pub use scene::{Line, Packing, Zone};
 pub use value::{ClockTime, Fraction, Length};
+pub use work::{Drift, Duration, Productivity, Station, Worker};
 
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -55,6 +57,18 @@ pub struct Site {
     /// `[[camera]]`: cameras, at least one.
     #[serde(default, rename = "camera")]
     pub cameras: Vec<Camera>,
+    /// `[productivity]`: how events count.
+    #[serde(default)]
+    pub productivity: Productivity,
+    /// `[[worker]]`: workers whose events are expected.
+    #[serde(default, rename = "worker")]
+    pub workers: Vec<Worker>,
+    /// `[[station]]`: workstations whose events are expected.
+    #[serde(default, rename = "station")]
+    pub stations: Vec<Station>,
+    /// `[drift]`: when a model is unsure.
+    #[serde(default)]
+    pub drift: Drift,
     /// Folder of the file: relative paths in it start here.
     #[serde(skip)]
     pub base: PathBuf,

@@ -13,6 +13,7 @@ impl Site {
             time_zone: Name::new(&self.site.time_zone),
             day_reset: self.site.day_reset.0,
         })];
+        rules.extend(self.work_rules());
         for camera in &self.cameras {
             let name = Name::new(&camera.name);
             rules.extend(camera.zones.iter().map(|z| Rule::Zone(zone(name, z))));

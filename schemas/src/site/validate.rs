@@ -4,6 +4,7 @@
 use super::document::{Problems, Spot};
 use super::error::hint;
 use super::{ClassNames, MOTION_MODEL, Site, validate_camera};
+use crate::time::Micros;
 use std::net::SocketAddr;
 
 /// Adds everything that is wrong with `site` to `problems`; `root` tells where it is written.
@@ -14,8 +15,10 @@ pub(super) fn site(site: &Site, root: &Spot<'_>, problems: &mut Problems<'_>) {
         problems.add(&root.key("data").key("dir"), "is empty; write a folder, such as \"gemba-data\"");
     }
     models(site, &root.key("model"), problems);
+    work(site, root, problems);
     let cameras = root.key("camera");
-    if site.cameras.is_empty() {
+    // Clients alone may report, where the site says of whom.
+    if site.cameras.is_empty() && site.workers.is_empty() && site.stations.is_empty() {
         problems.add(&cameras, "the site has no camera; write at least one [[camera]]");
     }
     unique(&site.cameras, |c| &c.name, &cameras, &[], problems);
@@ -37,6 +40,24 @@ fn place(site: &Site, spot: &Spot<'_>, problems: &mut Problems<'_>) {
             ),
         );
     }
+}
+
+fn work(site: &Site, root: &Spot<'_>, problems: &mut Problems<'_>) {
+    let spot = root.key("productivity");
+    for (key, length) in [("event_duration", site.productivity.event_duration), ("max_gap", site.productivity.max_gap)]
+    {
+        if !(1..=24 * Micros::HOUR.0).contains(&length.0.0) {
+            problems.add(&spot.key(key), "must be longer than nothing and at most `24h`");
+        }
+    }
+    for key in ["min_samples", "sustained"] {
+        let value = if key == "sustained" { site.drift.sustained } else { site.drift.min_samples };
+        if value == 0 {
+            problems.add(&root.key("drift").key(key), "must be at least 1");
+        }
+    }
+    unique(&site.workers, |w| &w.name, &root.key("worker"), &[], problems);
+    unique(&site.stations, |s| &s.name, &root.key("station"), &[], problems);
 }
 
 fn also(hint: String, otherwise: &str) -> String {

@@ -30,7 +30,9 @@ lengths!(
     two_seconds = 2_000,
     three_seconds = 3_000,
     ten_seconds = 10_000,
-    two_minutes = 120_000
+    two_minutes = 120_000,
+    five_minutes = 300_000,
+    quarter_hour = 900_000
 );
 
 impl ClockTime {

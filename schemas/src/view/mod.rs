@@ -2,13 +2,17 @@
 //! [`views!`]; every store, route, schema and page follows from the declaration.
 
 mod coverage;
+mod drift;
 mod occupancy;
 mod packing;
+mod productivity;
 mod zones;
 
 pub use coverage::CoverageHour;
+pub use drift::{CONFIDENCE_BINS, DriftHour, LateFact, RetrainRequest};
 pub use occupancy::{OccupancyHour, OccupancyMinute, ScopeKind};
 pub use packing::{PackingSession, SessionStatus, SessionVerdict};
+pub use productivity::{FloorHour, NameKind, StationHour, Unregistered, WorkerHour};
 pub use zones::{LineCrossing, VisitEnd, ZoneVisit};
 
 macro_rules! views {
@@ -70,4 +74,7 @@ macro_rules! views {
     };
 }
 
-views! { PackingSession, ZoneVisit, LineCrossing, OccupancyMinute, OccupancyHour, CoverageHour, }
+views! {
+    PackingSession, ZoneVisit, LineCrossing, OccupancyMinute, OccupancyHour, CoverageHour,
+    WorkerHour, StationHour, FloorHour, Unregistered, DriftHour, RetrainRequest, LateFact,
+}

@@ -11,6 +11,9 @@ use gemba_schemas::time::EventTime;
 use gemba_schemas::view::ViewRow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// As many facts as hold ten of each kind.
+const TEN: u64 = 10 * FactKind::ALL.len() as u64;
+
 /// A data directory with a store and a lake, and the epoch they are at.
 struct Site {
     dir: tempfile::TempDir,
@@ -204,7 +207,7 @@ fn a_retracted_generation_leaves_and_its_new_facts_stay() {
 fn compaction_keeps_every_row_and_few_files() {
     let mut site = Site::new();
     for n in 0..25 {
-        site.publish(&facts(n * 70..(n + 1) * 70), &[], Vec::new());
+        site.publish(&facts(n * TEN..(n + 1) * TEN), &[], Vec::new());
         let mut days: std::collections::BTreeMap<_, usize> = Default::default();
         for file in &site.lake.manifest.files {
             *days.entry((&file.table, &file.date)).or_default() += 1;
@@ -242,7 +245,7 @@ fn readers_of_the_catalog_see_whole_epochs_while_it_is_written() {
             answers
         });
         for n in 1..12 {
-            site.publish(&facts(n * 70..(n + 1) * 70), &[], every_view(n..n + 1));
+            site.publish(&facts(n * TEN..(n + 1) * TEN), &[], every_view(n..n + 1));
         }
         done.store(true, Ordering::Relaxed);
         assert!(reader.join().unwrap() > 0);
@@ -252,11 +255,11 @@ fn readers_of_the_catalog_see_whole_epochs_while_it_is_written() {
 #[test]
 fn a_moved_lake_answers_at_its_new_place() {
     let mut site = Site::new();
-    site.publish(&facts(0..70), &[], every_view(0..3));
+    site.publish(&facts(0..TEN), &[], every_view(0..3));
     let to = site.dir.path().join("it's moved");
     std::fs::rename(site.folder(), &to).unwrap();
     assert_eq!(count(&query(&to, "SELECT count(*) FROM zone_visits").unwrap()), 3);
-    assert_eq!(all(&Lake::open_read(&to).unwrap()).len(), 70);
+    assert_eq!(all(&Lake::open_read(&to).unwrap()).len() as u64, TEN);
     Lake::open(&to).unwrap();
     let catalog = duck::open(Some(&to.join(catalog::CATALOG)), Mode::Read, None).unwrap();
     let rows: i64 = catalog.query_row("SELECT count(*) FROM track_point", [], |r| r.get(0)).unwrap();

@@ -4,7 +4,7 @@ use duckdb::{Connection, params};
 use gemba_schemas::fact::{Fact, FactKind};
 use gemba_schemas::id::Name;
 use gemba_schemas::registry::Table;
-use gemba_schemas::rule::{Rule, digest};
+use gemba_schemas::rule::{DurationModel, Rule, digest};
 use gemba_schemas::time::EventTime;
 use gemba_schemas::view::{ViewKind, ViewRow};
 use std::collections::BTreeMap;
@@ -40,6 +40,13 @@ fn oracle(kind: ViewKind) -> &'static str {
         ViewKind::OccupancyMinute => include_str!("occupancy_minutes.sql"),
         ViewKind::OccupancyHour => include_str!("occupancy_hours.sql"),
         ViewKind::CoverageHour => include_str!("coverage_hours.sql"),
+        ViewKind::WorkerHour => include_str!("worker_hours.sql"),
+        ViewKind::StationHour => include_str!("station_hours.sql"),
+        ViewKind::FloorHour => include_str!("floor_hours.sql"),
+        ViewKind::Unregistered => include_str!("unregistered.sql"),
+        ViewKind::DriftHour => include_str!("drift_hours.sql"),
+        ViewKind::RetrainRequest => include_str!("retrain_requests.sql"),
+        ViewKind::LateFact => include_str!("late_facts.sql"),
     }
 }
 
@@ -59,7 +66,12 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
              code_area VARCHAR, code_pattern VARCHAR, lookback BIGINT, on_sightings BIGINT, off_after BIGINT,
              min_duration BIGINT, max_duration BIGINT, motion_area VARCHAR, motion_threshold BIGINT,
              stable_duration BIGINT, digest VARCHAR);
-         CREATE TABLE now_at (ts BIGINT);",
+         CREATE TABLE now_at (ts BIGINT);
+         CREATE TABLE rule_productivity (until_next BOOLEAN, event_duration BIGINT, max_gap BIGINT,
+             require_registered BOOLEAN, digest_clock VARCHAR);
+         CREATE TABLE rule_worker (worker VARCHAR);
+         CREATE TABLE rule_station (station VARCHAR);
+         CREATE TABLE rule_drift (min_confidence BIGINT, min_samples BIGINT, sustained BIGINT, digest VARCHAR);",
     )
     .unwrap();
     for ts in now {
@@ -122,6 +134,22 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
                 ];
                 db.execute(&sql, values).unwrap();
             }
+            Rule::Productivity(r) => {
+                let until_next = r.duration == DurationModel::UntilNext;
+                let (duration, gap, strict) = (r.event_duration.0, r.max_gap.0, r.require_registered);
+                let values = params![until_next, duration, gap, strict, text(with_clock)];
+                db.execute("INSERT INTO rule_productivity VALUES (?, ?, ?, ?, ?)", values).unwrap();
+            }
+            Rule::Worker(r) => {
+                db.execute("INSERT INTO rule_worker VALUES (?)", [text(r.worker)]).unwrap();
+            }
+            Rule::Station(r) => {
+                db.execute("INSERT INTO rule_station VALUES (?)", [text(r.station)]).unwrap();
+            }
+            Rule::Drift(r) => {
+                let values = params![r.min_confidence.0, r.min_samples, r.sustained, text(own)];
+                db.execute("INSERT INTO rule_drift VALUES (?, ?, ?, ?)", values).unwrap();
+            }
         }
     }
 }
@@ -140,6 +168,7 @@ pub fn answers(facts: &[Fact], rules: &[Rule], now: &[EventTime]) -> BTreeMap<Vi
     }
     insert_rules(&db, rules, now);
     db.execute_batch(include_str!("prelude.sql")).unwrap();
+    db.execute_batch(include_str!("work.sql")).unwrap();
     let mut rows = BTreeMap::new();
     // In order of declaration: the occupancy oracles stand on the answers before them.
     for kind in ViewKind::ALL {

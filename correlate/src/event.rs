@@ -1,0 +1,88 @@
+//! An event of a worker at a station, in 56 bytes: what `activity` and `production` have in common.
+
+use gemba_schemas::fact::{Activity, ActivityState, Fact, Production};
+use gemba_schemas::id::{FactId, Name};
+use gemba_schemas::score::Score;
+use gemba_schemas::time::EventTime;
+use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
+
+/// What was reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum What {
+    /// Activity.
+    Did(ActivityState),
+    /// Units.
+    Made(u32),
+}
+
+impl What {
+    /// The event type, as clients write it.
+    pub fn event_type(self) -> Name {
+        // Interned once: this is asked for every event.
+        static NAMES: OnceLock<[Name; 4]> = OnceLock::new();
+        let names = NAMES.get_or_init(|| ["working", "idle", "absent", "product_count"].map(Name::new));
+        match self {
+            Self::Did(ActivityState::Working) => names[0],
+            Self::Did(ActivityState::Idle) => names[1],
+            Self::Did(ActivityState::Absent) => names[2],
+            Self::Made(_) => names[3],
+        }
+    }
+}
+
+/// An event. Of several under one id the least counts: the one that was received first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Event {
+    pub id: FactId,
+    pub received_at: EventTime,
+    pub ts: EventTime,
+    pub worker: Name,
+    pub station: Name,
+    pub model: Name,
+    pub model_version: Name,
+    pub what: What,
+    pub confidence: Score,
+}
+
+macro_rules! from {
+    ($fact:ident, $what:expr) => {
+        impl From<$fact> for Event {
+            fn from(f: $fact) -> Self {
+                let what: fn(&$fact) -> What = $what;
+                Self {
+                    id: f.id,
+                    received_at: f.received_at,
+                    ts: f.ts,
+                    worker: f.worker,
+                    station: f.station,
+                    model: f.model,
+                    model_version: f.model_version,
+                    what: what(&f),
+                    confidence: f.confidence,
+                }
+            }
+        }
+    };
+}
+
+from!(Activity, |f| What::Did(f.state));
+from!(Production, |f| What::Made(f.count));
+
+impl From<Event> for Fact {
+    /// The fact again, but for the client's own id: whoever asks under an identity knows it.
+    fn from(e: Event) -> Self {
+        let Event { id, received_at, ts, worker, station, model, model_version, what, confidence } = e;
+        let request = String::new();
+        match what {
+            What::Did(state) => {
+                Activity { id, received_at, ts, worker, station, state, confidence, model, model_version, request }
+                    .into()
+            }
+            What::Made(count) => {
+                Production { id, received_at, ts, worker, station, count, confidence, model, model_version, request }
+                    .into()
+            }
+        }
+    }
+}

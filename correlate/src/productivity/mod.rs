@@ -1,0 +1,259 @@
+//! `worker_hours`, `station_hours`, `floor_hours`, `unregistered`: what events say of workers and stations.
+//!
+//! ```text
+//! rules → settings (one row, to every worker) ┐
+//! events ─────────────────────────────────────┴→ tally ┬ additions to hours ──────────────┐
+//!                                                      ├ activity until next → timelines ─┴→ sums of an hour ┬→ worker_hours ┐
+//!                                                      │                                                     ├→ station_hours ┴→ floor_hours
+//!                                                      ├ strangers → unregistered
+//!                                                      ├ reports of models → drift
+//!                                                      └ receipts
+//! ```
+//!
+//! Sums live in the difference: adding to an hour costs the same however much is in it.
+
+pub(crate) mod tally;
+mod timeline;
+
+use crate::dedupe::Receipt;
+use crate::drift::ModelHour;
+use crate::event::Event;
+use crate::rules::Rules;
+use crate::tick::at_close;
+use differential_dataflow::VecCollection;
+use differential_dataflow::hashable::Hashable;
+use gemba_schemas::id::Name;
+use gemba_schemas::rule::{ClockRule, ProductivityRule, Rule, StationRule, WorkerRule, digest};
+use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::view::{FloorHour, NameKind, StationHour, Unregistered, WorkerHour};
+use serde::{Deserialize, Serialize};
+use tally::{EVENTS, Hour, In, Out, Tally, UNITS};
+use timeline::Timelines;
+
+/// All that decides how an event counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Settings {
+    clock: ClockRule,
+    rule: ProductivityRule,
+    /// Registered names, sorted.
+    workers: Vec<Name>,
+    stations: Vec<Name>,
+    /// Of the clock and the productivity rule.
+    digest: Name,
+}
+
+impl Settings {
+    fn knows(&self, kind: NameKind, name: Name) -> bool {
+        let known = match kind {
+            NameKind::Worker => &self.workers,
+            NameKind::Station => &self.stations,
+        };
+        known.binary_search(&name).is_ok()
+    }
+}
+
+/// The parts of settings; the order of variants is that in which they are put together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Part {
+    Rule(ProductivityRule),
+    Worker(WorkerRule),
+    Station(StationRule),
+    Clock(ClockRule),
+}
+
+/// What an hour of a worker or station comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Total {
+    /// Time working, idle, absent, µs.
+    time: [i64; 3],
+    units: u64,
+    events: u64,
+}
+
+/// Everything that events lead to.
+pub struct Work<'scope> {
+    /// The view.
+    pub workers: VecCollection<'scope, Tick, WorkerHour, isize>,
+    /// The view.
+    pub stations: VecCollection<'scope, Tick, StationHour, isize>,
+    /// The view.
+    pub floor: VecCollection<'scope, Tick, FloorHour, isize>,
+    /// The view.
+    pub unregistered: VecCollection<'scope, Tick, Unregistered, isize>,
+    /// Additions to hours of models, for drift.
+    pub models: VecCollection<'scope, Tick, (ModelHour, u8), isize>,
+    /// Events that were there already.
+    pub receipts: VecCollection<'scope, Tick, Receipt, isize>,
+}
+
+/// All views about work.
+pub fn work<'scope>(events: VecCollection<'scope, Tick, Event, isize>, rules: &Rules<'scope>) -> Work<'scope> {
+    let scope = events.scope();
+    let peers = scope.peers() as u64;
+    let settings = settings(rules).flat_map(move |s| (0..peers).map(move |worker| In::Settings(worker, s.clone())));
+    let mut tally = Tally::default();
+    let route = |row: &In| match row {
+        In::Settings(worker, _) => *worker,
+        In::Event(event) => event.id.0,
+    };
+    let out = at_close(events.map(In::Event).concat(settings), "Tally of events", route, move |rows, out| {
+        tally.step(rows, out);
+    });
+    macro_rules! only {
+        ($pattern:pat => $row:expr) => {
+            out.clone().flat_map(|out| if let $pattern = out { Some($row) } else { None })
+        };
+    }
+    let mut timelines = Timelines::default();
+    let activity = only!(Out::Timeline(event, settings) => (event, settings));
+    let until_next = at_close(
+        activity,
+        "Activity until the next",
+        |(event, _): &(Event, Settings)| event.worker.hashed(),
+        move |rows, out| timelines.step(rows, out),
+    );
+    let hours = only!(Out::Hour(hour, place) => (hour, place)).concat(until_next).reduce_named(
+        "Sums of an hour",
+        |_, amounts, out| {
+            let sum =
+                |place| amounts.iter().filter(|(p, _)| usize::from(**p) == place).map(|(_, n)| *n as i64).sum::<i64>();
+            let units = [UNITS, EVENTS].map(|place| u64::try_from(sum(place)).unwrap_or(0));
+            out.push((Total { time: [0, 1, 2].map(sum), units: units[0], events: units[1] }, 1));
+        },
+    );
+    let strangers = only!(Out::Stranger(hour) => hour);
+    Work {
+        workers: hours
+            .clone()
+            .flat_map(|(hour, total)| (hour.kind == NameKind::Worker).then(|| worker_hour(&hour, &total))),
+        stations: hours
+            .clone()
+            .flat_map(|(hour, total)| (hour.kind == NameKind::Station).then(|| station_hour(&hour, &total))),
+        floor: floor(hours),
+        unregistered: unregistered(strangers),
+        models: only!(Out::Model(hour, place) => (hour, place)),
+        receipts: only!(Out::Refused(receipt) => receipt),
+    }
+}
+
+fn settings<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Settings, isize> {
+    let parts = rules.productivity.clone().map(|r| ((), Part::Rule(r))).concatenate([
+        rules.workers.clone().map(|r| ((), Part::Worker(r))),
+        rules.stations.clone().map(|r| ((), Part::Station(r))),
+        rules.clock.clone().map(|r| ((), Part::Clock(r))),
+    ]);
+    parts
+        .reduce_named("Settings of productivity", |(), parts, out| {
+            let (mut clock, mut rule, mut workers, mut stations) = (None, None, Vec::new(), Vec::new());
+            for (part, _) in parts {
+                match part {
+                    // Of several, which a valid site has not, the least.
+                    Part::Rule(r) => rule = rule.or(Some(r)),
+                    Part::Clock(r) => clock = Some(r),
+                    Part::Worker(r) => workers.push(r.worker),
+                    Part::Station(r) => stations.push(r.station),
+                }
+            }
+            let (Some(clock), Some(rule)) = (clock, rule) else { return };
+            workers.sort_unstable();
+            stations.sort_unstable();
+            let digest = digest([&Rule::Clock(clock.clone()), &Rule::Productivity(rule.clone())]);
+            out.push((Settings { clock: clock.clone(), rule: rule.clone(), workers, stations, digest }, 1));
+        })
+        .map(|((), settings)| settings)
+}
+
+fn worker_hour(hour: &Hour, total: &Total) -> WorkerHour {
+    let [active, idle, absent] = total.time.map(Micros);
+    WorkerHour {
+        worker: hour.name,
+        hour: hour.hour,
+        active_us: active,
+        idle_us: idle,
+        absent_us: absent,
+        units: total.units,
+        events: total.events,
+        observed_us: active + idle + absent,
+        rules: hour.rules,
+    }
+}
+
+fn station_hour(hour: &Hour, total: &Total) -> StationHour {
+    let [working, idle, absent] = total.time.map(Micros);
+    StationHour {
+        station: hour.name,
+        hour: hour.hour,
+        working_us: working,
+        idle_us: idle,
+        absent_us: absent,
+        units: total.units,
+        events: total.events,
+        observed_us: working + idle + absent,
+        rules: hour.rules,
+    }
+}
+
+/// Sums of workers' hours, and counts and utilisations of both kinds, in the difference.
+fn floor<'scope>(
+    hours: VecCollection<'scope, Tick, (Hour, Total), isize>,
+) -> VecCollection<'scope, Tick, FloorHour, isize> {
+    const PLACES: usize = 9;
+    hours
+        .explode(|(hour, total)| {
+            let [active, idle, absent] = total.time;
+            let there = active + idle;
+            // Less than 10⁶ × 24 h × 3600 × 10⁶ µs: within i64.
+            let share = if there > 0 { (i128::from(active) * 1_000_000 / i128::from(there)) as isize } else { 0 };
+            let some = isize::from(there > 0);
+            let amounts: [isize; PLACES] = match hour.kind {
+                NameKind::Worker => [
+                    active as isize,
+                    idle as isize,
+                    absent as isize,
+                    total.units as isize,
+                    total.events as isize,
+                    some,
+                    share,
+                    0,
+                    0,
+                ],
+                NameKind::Station => [0, 0, 0, 0, 0, 0, 0, some, share],
+            };
+            (0..PLACES).filter(move |i| amounts[*i] != 0).map(move |i| (((hour.hour, hour.rules), i as u8), amounts[i]))
+        })
+        .reduce_named("Hour of the floor", |(hour, rules), amounts, out| {
+            let mut sum = [0i64; PLACES];
+            amounts.iter().for_each(|(place, n)| sum[usize::from(**place)] = *n as i64);
+            let [active, idle, absent, units, events, workers, worker_share, stations, station_share] = sum;
+            let row = FloorHour {
+                hour: *hour,
+                active_us: Micros(active),
+                idle_us: Micros(idle),
+                absent_us: Micros(absent),
+                units: units as u64,
+                events: events as u64,
+                observed_us: Micros(active + idle + absent),
+                workers: workers as u32,
+                worker_utilisation_ppm: worker_share as u64,
+                stations: stations as u32,
+                station_utilisation_ppm: station_share as u64,
+                rules: *rules,
+            };
+            out.push((row, 1));
+        })
+        .map(|(_, row)| row)
+}
+
+fn unregistered<'scope>(
+    strangers: VecCollection<'scope, Tick, Hour, isize>,
+) -> VecCollection<'scope, Tick, Unregistered, isize> {
+    strangers
+        .map(|hour| ((hour.kind, hour.name, hour.rules), hour.hour))
+        .reduce_named("Unregistered", |&(kind, name, rules), hours, out| {
+            let (Some(first), Some(last)) = (hours.first(), hours.last()) else { return };
+            let events: isize = hours.iter().map(|(_, n)| *n).sum();
+            let (first_hour, last_hour): (EventTime, EventTime) = (*first.0, *last.0);
+            out.push((Unregistered { kind, name, first_hour, last_hour, events: events as u64, rules }, 1));
+        })
+        .map(|(_, row)| row)
+}

@@ -1,0 +1,163 @@
+//! The tally: events as a set, and what each adds to the hours of its worker, its station and its model.
+//!
+//! In: events in any multiplicity, and the settings (clock and rule, the same on every worker). Out: additions to
+//! hours, summed within the tick before anything is arranged, so that a batch of ten thousand events reaches the
+//! arrangements as some hundreds of updates; receipts; with `until_next`, activity for the timelines.
+//!
+//! State: one entry per event inside the horizon. When the settings change everything is taken back and added
+//! again under the new ones.
+
+use super::Settings;
+use crate::dedupe::{FactSet, Receipt};
+use crate::drift::{self, ModelHour, TRUST};
+use crate::event::{Event, What};
+use crate::sums::Sums;
+use crate::tick::Change;
+use gemba_schemas::calendar::Calendar;
+use gemba_schemas::fact::ActivityState;
+use gemba_schemas::id::Name;
+use gemba_schemas::rule::DurationModel;
+use gemba_schemas::time::{EventTime, Micros};
+use gemba_schemas::view::NameKind;
+use serde::{Deserialize, Serialize};
+
+/// Whose hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Hour {
+    /// Worker or station.
+    pub kind: NameKind,
+    /// Which.
+    pub name: Name,
+    /// The local hour.
+    pub hour: EventTime,
+    /// Digest of the settings.
+    pub rules: Name,
+}
+
+/// What can be added to an hour, by place: time in each state (µs), units, events.
+pub const AMOUNTS: usize = 5;
+/// Place of units.
+pub const UNITS: usize = 3;
+/// Place of events.
+pub const EVENTS: usize = 4;
+
+/// The place of the time in a state.
+pub fn time_in(state: ActivityState) -> usize {
+    match state {
+        ActivityState::Working => 0,
+        ActivityState::Idle => 1,
+        ActivityState::Absent => 2,
+    }
+}
+
+/// What comes in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum In {
+    /// The settings, for the worker of this index.
+    Settings(u64, Settings),
+    /// An event.
+    Event(Event),
+}
+
+/// What goes out, apart from each other by kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Out {
+    /// Adds to the hour of a worker or station, at a place.
+    Hour(Hour, u8),
+    /// Adds to the hour of a worker or station that the site does not know.
+    Stranger(Hour),
+    /// Adds to the hour of a model, at a place.
+    Model(ModelHour, u8),
+    /// Activity, where it lasts until the next.
+    Timeline(Event, Settings),
+    /// An event that was there already.
+    Refused(Receipt),
+}
+
+/// The state of the operator.
+#[derive(Default)]
+pub struct Tally {
+    events: FactSet<Event>,
+    settings: Option<Settings>,
+    calendar: Calendar,
+    /// The hour that was looked up last: events come in bunches.
+    hour: Option<(EventTime, EventTime)>,
+    hours: Sums<Hour, AMOUNTS>,
+    strangers: Sums<Hour, 1>,
+    models: Sums<ModelHour, TRUST>,
+}
+
+impl Tally {
+    /// Takes in the updates of one tick.
+    pub fn step(&mut self, rows: Vec<Change<In>>, out: &mut Vec<Change<Out>>) {
+        let mut events = Vec::with_capacity(rows.len());
+        let mut settings = self.settings.clone();
+        for (row, diff) in rows {
+            match row {
+                In::Event(event) => events.push((event, diff)),
+                In::Settings(_, new) if diff > 0 => settings = Some(new),
+                In::Settings(_, old) => {
+                    if settings.as_ref() == Some(&old) {
+                        settings = None;
+                    }
+                }
+            }
+        }
+        if settings != self.settings {
+            let all = std::mem::take(&mut self.events);
+            all.iter().for_each(|event| self.add(event, -1, out));
+            (self.settings, self.hour) = (settings, None);
+            all.iter().for_each(|event| self.add(event, 1, out));
+            self.events = all;
+        }
+        let mut changes = Vec::new();
+        self.events.update_all(&mut events, &mut changes);
+        changes.iter().for_each(|(event, diff)| self.add(event, *diff, out));
+        out.extend(self.events.receipts(&events).map(|(refused, stored)| {
+            (Out::Refused(Receipt { refused: (*refused).into(), stored: (*stored).into() }), 1)
+        }));
+        out.extend(self.hours.drain().map(|(hour, i, n)| (Out::Hour(hour, i as u8), n)));
+        out.extend(self.strangers.drain().map(|(hour, _, n)| (Out::Stranger(hour), n)));
+        out.extend(self.models.drain().map(|(hour, i, n)| (Out::Model(hour, i as u8), n)));
+    }
+
+    fn add(&mut self, event: &Event, diff: isize, out: &mut Vec<Change<Out>>) {
+        let Some(settings) = &self.settings else { return };
+        let minute = event.ts.floor(Micros::MINUTE);
+        let hour = match self.hour {
+            Some((known, hour)) if known == minute => hour,
+            _ => self.calendar.hour(&settings.clock, minute),
+        };
+        self.hour = Some((minute, hour));
+        let (model, version, event_type) = (event.model, event.model_version, event.what.event_type());
+        let reports = ModelHour { source: event.station, event_type, model, version, hour };
+        drift::add(self.models.of(reports), event.confidence, diff);
+
+        let own = [(NameKind::Worker, event.worker), (NameKind::Station, event.station)];
+        let own = own.map(|(kind, name)| Hour { kind, name, hour, rules: settings.digest });
+        let mut counts = true;
+        for hour in own {
+            if !settings.knows(hour.kind, hour.name) {
+                self.strangers.of(hour)[0] += diff;
+                counts &= !settings.rule.require_registered;
+            }
+        }
+        if !counts {
+            return;
+        }
+        for hour in own {
+            let sums = self.hours.of(hour);
+            sums[EVENTS] += diff;
+            match event.what {
+                What::Made(units) => sums[UNITS] += units as isize * diff,
+                What::Did(state) if settings.rule.duration == DurationModel::Fixed => {
+                    sums[time_in(state)] += settings.rule.event_duration.0 as isize * diff;
+                }
+                What::Did(_) => {}
+            }
+        }
+        if let (What::Did(_), DurationModel::UntilNext) = (event.what, settings.rule.duration) {
+            out.push((Out::Timeline(*event, settings.clone()), diff));
+        }
+    }
+}

@@ -1,0 +1,27 @@
+-- Events as a set (the first arrival of an identity), and the time that each accounts for.
+CREATE MACRO is_late(received_at, ts) AS epoch_us(received_at) - epoch_us(ts) > 35 * 86400000000;
+CREATE TABLE ev AS
+SELECT id, epoch_us(ts) AS ts, worker, station, model, model_version, confidence::BIGINT AS confidence, state AS what,
+       0 AS units
+FROM activity WHERE NOT is_late(received_at, ts)
+UNION ALL
+SELECT id, epoch_us(ts), worker, station, model, model_version, confidence::BIGINT, 'product_count', "count"
+FROM production WHERE NOT is_late(received_at, ts);
+
+CREATE TABLE counted AS
+SELECT *, hour_of(ts) AS hour FROM ev, rule_productivity
+WHERE NOT require_registered
+   OR (worker IN (SELECT worker FROM rule_worker) AND station IN (SELECT station FROM rule_station));
+
+CREATE TABLE work_time AS
+SELECT worker, station, hour, what, event_duration AS us FROM counted WHERE NOT until_next AND what <> 'product_count'
+UNION ALL
+SELECT worker, station, hour_of(m), what, least(b, m + 60000000) - greatest(a, m)
+FROM (
+    SELECT *, unnest(range(minute_of(a), b, 60000000)) AS m
+    FROM (
+        SELECT worker, station, what, ts AS a,
+               least(ts + max_gap, coalesce(lead(ts) OVER (PARTITION BY worker ORDER BY ts, id), ts + max_gap)) AS b
+        FROM counted WHERE until_next AND what <> 'product_count'
+    )
+);

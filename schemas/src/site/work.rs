@@ -1,0 +1,103 @@
+//! What the site says about work: workers, stations, how events count, when a model is unsure.
+
+use super::Site;
+use super::value::{Fraction, Length};
+use crate::id::Name;
+use crate::rule::{DriftRule, DurationModel, ProductivityRule, Rule, StationRule, WorkerRule};
+use crate::score::Score;
+use serde::Deserialize;
+
+/// `[productivity]`: how events count.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Productivity {
+    /// `fixed`: each activity event stands for `event_duration`. `until_next`: it lasts until the worker's next,
+    /// at most `max_gap`. Default `fixed`.
+    pub duration: Duration,
+    /// What an event stands for with `fixed`. Default `300s`.
+    pub event_duration: Length,
+    /// The longest that an event lasts with `until_next`. Default `15m`.
+    pub max_gap: Length,
+    /// Count only events of workers and stations that are listed here. Default false.
+    pub require_registered: bool,
+}
+
+/// How long an event lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Duration {
+    /// A fixed time.
+    Fixed,
+    /// Until the next.
+    UntilNext,
+}
+
+impl Default for Productivity {
+    fn default() -> Self {
+        Self {
+            duration: Duration::Fixed,
+            event_duration: Length::five_minutes(),
+            max_gap: Length::quarter_hour(),
+            require_registered: false,
+        }
+    }
+}
+
+/// `[[worker]]`: a worker whose events are expected.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Worker {
+    /// The `worker_id` of events.
+    pub name: String,
+}
+
+/// `[[station]]`: a workstation whose events are expected.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Station {
+    /// The `workstation_id` of events.
+    pub name: String,
+}
+
+/// `[drift]`: when a model is unsure.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Drift {
+    /// Mean confidence of an hour below which the model is unsure. Default 0.8.
+    pub min_confidence: Fraction,
+    /// Hours with fewer reports say nothing. Default 20.
+    pub min_samples: u32,
+    /// Unsure hours in a row that ask for retraining. Default 2.
+    pub sustained: u32,
+}
+
+impl Default for Drift {
+    fn default() -> Self {
+        Self { min_confidence: Fraction(0.8), min_samples: 20, sustained: 2 }
+    }
+}
+
+impl Site {
+    /// The rules about work.
+    pub(super) fn work_rules(&self) -> impl Iterator<Item = Rule> + '_ {
+        let p = &self.productivity;
+        let productivity = ProductivityRule {
+            duration: match p.duration {
+                Duration::Fixed => DurationModel::Fixed,
+                Duration::UntilNext => DurationModel::UntilNext,
+            },
+            event_duration: p.event_duration.0,
+            max_gap: p.max_gap.0,
+            require_registered: p.require_registered,
+        };
+        let drift = DriftRule {
+            min_confidence: Score((self.drift.min_confidence.0 * 10_000.0).round() as u16),
+            min_samples: self.drift.min_samples,
+            sustained: self.drift.sustained,
+        };
+        [Rule::Productivity(productivity), Rule::Drift(drift)]
+            .into_iter()
+            .chain(self.workers.iter().map(|w| Rule::Worker(WorkerRule { worker: Name::new(&w.name) })))
+            .chain(self.stations.iter().map(|s| Rule::Station(StationRule { station: Name::new(&s.name) })))
+    }
+}

@@ -9,16 +9,20 @@
 //! lake lists only what the store has committed. What is pending here is lost with the process, and is in
 //! the journal (facts) or derived again from it (rows).
 
+mod clients;
+
 use crate::footage::Footage;
+use crate::inbox::Outbox;
 use crate::progress::Progress;
 use crate::worker::{Derived, Feed, Report, Wiring};
+use clients::Asked;
 use crossbeam_channel::{Receiver, Sender, select};
 use gemba_schemas::fact::Fact;
 use gemba_schemas::id::{FactId, Generation, Name};
-use gemba_schemas::rule::Rule;
+use gemba_schemas::rule::{self, Rule};
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
-use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Lake, Publish, SinkError, Store, ViewDigest};
+use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Lake, Live, Publish, SinkError, Store, ViewDigest, Withdrawal};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -43,8 +47,17 @@ pub struct Committer {
     wiring: Arc<Wiring>,
     progress: Arc<Progress>,
     footage: Arc<Footage>,
-    rules: Name,
+    rules: Vec<Rule>,
+    /// Digests of the rules, each from a tick on.
+    rules_from: Vec<(Tick, Name)>,
     site_text: String,
+    live: Option<Arc<Live>>,
+    outbox: Outbox,
+    asked: VecDeque<Asked>,
+    /// When the last fact of a client was accepted; each gets an instant of its own.
+    last_received: EventTime,
+    /// Whether clients report: then `now` is the wall clock, by the minute.
+    clients: bool,
 
     tick: Tick,
     now: Option<EventTime>,
@@ -56,11 +69,17 @@ pub struct Committer {
     in_flight: VecDeque<(Tick, u64, usize)>,
     /// Row changes received, by tick.
     changes: BTreeMap<Tick, Vec<(ViewRow, isize)>>,
+    /// Row changes of complete ticks, for the next epoch.
+    settled: Vec<(ViewRow, i64)>,
+    /// Facts of clients that were there already: taken back at the next tick, and kept out of the lake.
+    refused: Vec<Fact>,
+    not_for_lake: HashSet<(FactId, EventTime)>,
     /// Complete and not committed: (tick, journal sequence, facts).
     complete: Option<(Tick, u64, usize)>,
     /// Journaled and not in the lake, with the journal sequence.
     unpublished: Vec<(u64, Vec<Fact>)>,
     unpublished_retracts: Vec<(u64, (Name, Generation))>,
+    unpublished_withdrawals: Vec<(u64, Withdrawal)>,
     dirty: BTreeSet<(ViewKind, String)>,
     last_epoch: Option<EpochRow>,
 }
@@ -86,7 +105,7 @@ impl Committer {
         wiring: Arc<Wiring>,
         progress: Arc<Progress>,
         footage: Arc<Footage>,
-        rules: Name,
+        (outbox, live): (Outbox, Option<Arc<Live>>),
         site_text: String,
     ) -> Result<Self, SinkError> {
         let last_epoch = store.last_epoch()?;
@@ -100,8 +119,14 @@ impl Committer {
             wiring,
             progress,
             footage,
-            rules,
+            rules: Vec::new(),
+            rules_from: Vec::new(),
             site_text,
+            live,
+            outbox,
+            asked: VecDeque::new(),
+            last_received: EventTime::MIN,
+            clients: false,
             tick: last_epoch.as_ref().map_or(0, |e| e.tick),
             now: None,
             known: HashSet::new(),
@@ -109,9 +134,13 @@ impl Committer {
             retracts: Vec::new(),
             in_flight: VecDeque::new(),
             changes: BTreeMap::new(),
+            settled: Vec::new(),
+            refused: Vec::new(),
+            not_for_lake: HashSet::new(),
             complete: None,
             unpublished: Vec::new(),
             unpublished_retracts: Vec::new(),
+            unpublished_withdrawals: Vec::new(),
             dirty: BTreeSet::new(),
             last_epoch,
         })
@@ -124,15 +153,19 @@ impl Committer {
         let mut loaded = Loaded::default();
         let (lake, journal) = (&self.lake, &self.journal);
         let (feed, wiring) = (&self.feed, &self.wiring);
-        let mut now = None;
+        let mut last_received = None;
         let mut send = |facts: Vec<Fact>, diff: isize, loaded: &mut Loaded| {
             for fact in &facts {
+                last_received = last_received.max(fact.received_at());
+                if fact.kind().is_client() {
+                    loaded.facts = loaded.facts.saturating_add_signed(diff as i64);
+                    continue;
+                }
                 let ids = loaded.ids.entry((fact.camera(), fact.generation())).or_default();
                 if diff > 0 {
                     ids.push(fact.id());
                     loaded.facts += 1;
                     if let Fact::Coverage(c) = fact {
-                        now = now.max(Some(c.ended));
                         loaded.coverage.push(c.clone());
                     }
                 }
@@ -151,6 +184,7 @@ impl Committer {
         })?;
         let mut tail = Vec::new();
         let mut retracted = Vec::new();
+        let mut withdrawn: Vec<Withdrawal> = Vec::new();
         journal.replay(lake.journal_seq(), |_, entry| {
             match entry {
                 Entry::Facts(facts) => tail.extend(facts),
@@ -158,6 +192,10 @@ impl Committer {
                     let gone = |f: &Fact| f.camera() == camera && f.generation() == generation;
                     tail.retain(|f| !gone(f));
                     retracted.push((camera, generation));
+                }
+                Entry::Withdraw(withdrawal) => {
+                    tail.retain(|f| !withdrawal.holds(f));
+                    withdrawn.push(withdrawal);
                 }
             }
             Ok(())
@@ -169,14 +207,24 @@ impl Committer {
             loaded.coverage.retain(|c| (c.camera, c.generation) != (camera, generation));
             send(facts, -1, &mut loaded);
         }
+        let mut gone = HashSet::new();
+        for withdrawal in &withdrawn {
+            let facts = lake.withdrawn(withdrawal)?.into_iter().filter(|f| gone.insert(f.id()));
+            send(facts.collect(), -1, &mut loaded);
+        }
         send(tail.clone(), 1, &mut loaded);
-        now = loaded.coverage.iter().map(|c| c.ended).max();
+        self.clients = last_received.is_some();
+        self.last_received = last_received.unwrap_or(EventTime::MIN);
+        let now = self.live_now(loaded.coverage.iter().map(|c| c.ended).max());
         let seq = self.journal.last();
         if !tail.is_empty() {
             self.unpublished.push((seq, tail));
         }
         self.unpublished_retracts = retracted.into_iter().map(|r| (seq, r)).collect();
+        self.unpublished_withdrawals = withdrawn.into_iter().map(|w| (seq, w)).collect();
         self.now = now;
+        self.rules_from.push((tick, rule::digest(&rules)));
+        self.rules.clone_from(&rules);
         self.send(Feed {
             tick,
             rules: rules.into_iter().map(|r| (r, 1)).collect(),
@@ -195,12 +243,12 @@ impl Committer {
     /// Compares what was derived from the stored facts with what the store holds.
     fn settle_loaded(&mut self, tick: Tick, seq: u64) -> Result<(), SinkError> {
         self.complete = None;
-        let rows = consolidated(std::mem::take(&mut self.changes));
+        let rows = std::mem::take(&mut self.settled);
         let mut digest = ViewDigest::default();
         rows.iter().for_each(|(row, diff)| digest.update(row, *diff));
         let current = self.last_epoch.as_ref().is_some_and(|e| {
             e.digest == digest.hex()
-                && e.rules == self.rules.as_str()
+                && e.rules == self.rules_at(tick).as_str()
                 && e.now == self.now.unwrap_or_default()
                 && e.journal_seq == seq
         });
@@ -240,14 +288,35 @@ impl Committer {
         self.known.extend(ids);
     }
 
-    /// Runs until every worker has finished and everything is committed and published.
-    pub fn run(&mut self, reports: &Receiver<Report>, workers: usize) -> Result<(), SinkError> {
+    /// Runs until every worker has finished and everything is committed and published; then `finished` is called.
+    /// Where clients may report it goes on until it is told to stop.
+    pub fn run(
+        &mut self,
+        reports: &Receiver<Report>,
+        workers: usize,
+        serving: bool,
+        mut finished: impl FnMut(&Self),
+    ) -> Result<(), SinkError> {
         let mut running = workers;
         let mut published = Instant::now();
         let mut epoch_began = Instant::now();
         let mut gather_began: Option<Instant> = None;
-        let derived = self.derived.clone();
-        while running > 0 || !self.gathered.is_empty() || !self.retracts.is_empty() || !self.in_flight.is_empty() {
+        let mut told = false;
+        let (derived, requests) = (self.derived.clone(), self.outbox.requests.clone());
+        loop {
+            let pending = !(self.gathered.is_empty() && self.retracts.is_empty() && self.in_flight.is_empty());
+            if running == 0 && !pending {
+                if !told {
+                    self.commit()?;
+                    self.publish()?;
+                    finished(self);
+                    told = true;
+                }
+                if !serving || self.footage.stopped() {
+                    break;
+                }
+            }
+            let mut asked = false;
             select! {
                 recv(reports) -> report => match report {
                     Ok(Report::Facts(facts)) => {
@@ -260,20 +329,31 @@ impl Committer {
                     Err(_) => running = 0,
                 },
                 recv(derived) -> message => self.receive(message),
+                recv(requests) -> request => if let Ok(request) = request {
+                    asked = true;
+                    self.request(request)?;
+                    // Whoever asks at the same time shares the sync.
+                    while self.gathered.len() < LOAD && let Ok(request) = requests.try_recv() {
+                        self.request(request)?;
+                    }
+                },
                 default(GATHER / 4) => {}
             }
-            let due = gather_began.is_some_and(|t| t.elapsed() >= GATHER) || running == 0;
+            let due = asked || gather_began.is_some_and(|t| t.elapsed() >= GATHER) || running == 0;
             if due && !(self.gathered.is_empty() && self.retracts.is_empty()) {
                 gather_began = None;
                 self.ingest()?;
             }
+            if serving {
+                self.move_now()?;
+            }
             if self.complete.is_some() && epoch_began.elapsed() >= EPOCH {
                 self.commit()?;
                 epoch_began = Instant::now();
-                if published.elapsed() >= FRESHNESS {
-                    self.publish()?;
-                    published = Instant::now();
-                }
+            }
+            if published.elapsed() >= FRESHNESS {
+                self.publish()?;
+                published = Instant::now();
             }
         }
         self.commit()?;
@@ -338,6 +418,10 @@ impl Committer {
         self.in_flight.push_back((tick, seq, facts.len()));
         self.unpublished.push((seq, facts.clone()));
         changes.extend(facts.into_iter().map(|f| (f, 1)));
+        changes.extend(self.refused.drain(..).map(|f| (f, -1)));
+        self.asked.iter_mut().for_each(|asked| {
+            asked.tick.get_or_insert(tick);
+        });
         self.send(Feed { tick, facts: changes, now, closes: true, ..Feed::default() });
         Ok(())
     }
@@ -354,6 +438,7 @@ impl Committer {
                     self.changes.entry(tick).or_default().push((row, diff));
                 }
             }
+            Ok(Derived::Receipts(receipts)) => receipts.into_iter().for_each(|(receipt, ..)| self.refuse(receipt)),
             Ok(Derived::Complete(tick)) => {
                 while let Some(&(t, seq, facts)) = self.in_flight.front()
                     && t <= tick
@@ -361,6 +446,7 @@ impl Committer {
                     let before = self.complete.map_or(0, |(_, _, n)| n);
                     self.complete = Some((t, seq, before + facts));
                     self.in_flight.pop_front();
+                    self.settle(t);
                 }
             }
             // The workers are gone, which happens only when one panicked; the run ends and says so.
@@ -374,8 +460,8 @@ impl Committer {
     /// Commits the complete ticks as one epoch.
     fn commit(&mut self) -> Result<(), SinkError> {
         let Some((tick, seq, facts)) = self.complete.take() else { return Ok(()) };
-        let later = self.changes.split_off(&(tick + 1));
-        let changes = consolidated(std::mem::replace(&mut self.changes, later));
+        let mut changes = std::mem::take(&mut self.settled);
+        differential_dataflow::consolidation::consolidate(&mut changes);
         self.dirty.extend(changes.iter().map(|(row, _)| (row.kind(), row.bucket().date())));
         self.progress.row_changes.fetch_add(changes.len() as u64, Relaxed);
         let began = Instant::now();
@@ -388,24 +474,51 @@ impl Committer {
         Ok(())
     }
 
+    /// A tick is complete: its changes are shown, and those who asked for it are answered.
+    fn settle(&mut self, tick: Tick) {
+        let changes = consolidated(self.changes.remove(&tick).unwrap_or_default());
+        if let Some(live) = &self.live {
+            live.advance(tick, &changes);
+        }
+        self.answer(tick, &changes);
+        self.settled.extend(changes);
+    }
+
+    /// The digest of the rules that hold at a tick.
+    fn rules_at(&self, tick: Tick) -> Name {
+        let after = self.rules_from.partition_point(|(from, _)| *from <= tick);
+        self.rules_from.get(after.saturating_sub(1)).map_or_else(Name::default, |(_, digest)| *digest)
+    }
+
     fn epoch(&self, tick: Tick, journal_seq: u64, changes: Vec<(ViewRow, i64)>) -> Epoch {
-        Epoch { tick, journal_seq, rules: self.rules, now: self.now.unwrap_or_default(), changes }
+        Epoch { tick, journal_seq, rules: self.rules_at(tick), now: self.now.unwrap_or_default(), changes }
     }
 
     /// Publishes to the lake what the store has committed, and nothing beyond it.
     fn publish(&mut self) -> Result<(), SinkError> {
         let Some(epoch) = &self.last_epoch else { return Ok(()) };
         let through = epoch.journal_seq;
-        let facts: Vec<Fact> =
+        let mut facts: Vec<Fact> =
             self.unpublished.extract_if(.., |(seq, _)| *seq <= through).flat_map(|(_, facts)| facts).collect();
+        if !self.not_for_lake.is_empty() {
+            facts.retain(|f| !f.received_at().is_some_and(|at| self.not_for_lake.remove(&(f.id(), at))));
+        }
+        let withdrawn: Vec<Withdrawal> =
+            self.unpublished_withdrawals.extract_if(.., |(seq, _)| *seq <= through).map(|(_, w)| w).collect();
         let retracted: Vec<_> =
             self.unpublished_retracts.extract_if(.., |(seq, _)| *seq <= through).map(|(_, r)| r).collect();
-        if facts.is_empty() && retracted.is_empty() && self.dirty.is_empty() && self.lake.journal_seq() == through {
+        if facts.is_empty()
+            && retracted.is_empty()
+            && withdrawn.is_empty()
+            && self.dirty.is_empty()
+            && self.lake.journal_seq() == through
+        {
             return Ok(());
         }
         self.lake.publish(Publish {
             facts: &facts,
             retracted: &retracted,
+            withdrawn: &withdrawn,
             journal_seq: through,
             store: &self.store,
             dirty: &self.dirty,
@@ -437,8 +550,7 @@ fn send_feed(feed: &Sender<Feed>, wiring: &Wiring, batch: Feed) {
 }
 
 /// The net changes, each row at most once with +1 or −1.
-fn consolidated(changes: BTreeMap<Tick, Vec<(ViewRow, isize)>>) -> Vec<(ViewRow, i64)> {
-    let mut changes: Vec<_> = changes.into_values().flatten().collect();
+fn consolidated(mut changes: Vec<(ViewRow, isize)>) -> Vec<(ViewRow, i64)> {
     differential_dataflow::consolidation::consolidate(&mut changes);
     changes.into_iter().map(|(row, diff)| (row, diff as i64)).collect()
 }

@@ -24,12 +24,11 @@ use gemba_operators::stage::Seen;
 use gemba_schemas::fact::Fact;
 use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
-use gemba_schemas::view::ViewRow;
 use std::sync::Arc;
 use timely::dataflow::Scope;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::vec::Filter;
-use timely::dataflow::operators::{Concatenate, Operator, Probe, probe::Handle};
+use timely::dataflow::operators::{Concat, Concatenate, Operator, Probe, probe::Handle};
 
 /// What every worker needs to know to look at footage.
 pub struct Vision {
@@ -136,21 +135,30 @@ impl Inputs {
 /// Builds the correlate dataflow of one worker; changed rows go to `derived` on worker 0.
 pub fn correlate<'scope>(scope: Scope<'scope, Tick>, derived: Sender<Derived>) -> Inputs {
     let (mut facts, mut rules, mut now) = (InputSession::new(), InputSession::new(), InputSession::new());
-    let rows = derive(facts.to_collection(scope), rules.to_collection(scope), now.to_collection(scope));
+    let out = derive(facts.to_collection(scope), rules.to_collection(scope), now.to_collection(scope));
 
-    let (probe, _) = rows
-        .inner
-        .unary::<timely::container::CapacityContainerBuilder<Vec<()>>, _, _, _>(
-            Exchange::new(|_: &(ViewRow, Tick, isize)| 0),
-            "gather",
-            move |_, _| {
-                move |input, _output| {
-                    input.for_each(|_, batch| {
-                        let _ = derived.send(Derived::Changes(std::mem::take(batch)));
-                    });
-                }
-            },
-        )
-        .probe();
+    let receipts = gather(out.receipts.inner, "gather receipts", derived.clone(), Derived::Receipts);
+    let rows = gather(out.rows.inner, "gather rows", derived, Derived::Changes);
+    let (probe, _) = rows.concat(receipts).probe();
     Inputs { facts, rules, now, probe }
+}
+
+/// Hands the updates of all workers to the committer, on worker 0.
+fn gather<'scope, D: differential_dataflow::ExchangeData>(
+    stream: timely::dataflow::StreamVec<'scope, Tick, (D, Tick, isize)>,
+    name: &str,
+    derived: Sender<Derived>,
+    wrap: fn(Vec<(D, Tick, isize)>) -> Derived,
+) -> timely::dataflow::StreamVec<'scope, Tick, ()> {
+    stream.unary::<timely::container::CapacityContainerBuilder<Vec<()>>, _, _, _>(
+        Exchange::new(|_: &(D, Tick, isize)| 0),
+        name,
+        move |_, _| {
+            move |input, _output| {
+                input.for_each(|_, batch| {
+                    let _ = derived.send(wrap(std::mem::take(batch)));
+                });
+            }
+        },
+    )
 }

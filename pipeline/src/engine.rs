@@ -8,13 +8,13 @@
 use crate::commit::Committer;
 use crate::dataflow::Vision;
 use crate::footage::{Footage, Speed};
+use crate::inbox::Outbox;
 use crate::progress::{CameraCounts, Progress};
 use crate::unit::{self, Override, PlanError};
 use crate::worker::{self, Report, Wiring};
 use gemba_schemas::fact::Fact;
-use gemba_schemas::rule;
 use gemba_schemas::site::Site;
-use gemba_sinks::{DataPaths, DirLock, EpochRow, Journal, Lake, SinkError, Store, StoreReader};
+use gemba_sinks::{DataPaths, DirLock, EpochRow, Journal, Lake, Live, SinkError, Store, StoreReader};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -48,6 +48,16 @@ pub struct Options {
     pub footage: Option<Override>,
     /// The site file's text, kept beside the lake.
     pub site_text: String,
+    /// What clients may ask; `None` ends the run when the footage does.
+    pub serving: Option<Serving>,
+}
+
+/// A run that goes on for clients.
+pub struct Serving {
+    /// Where what they ask comes in.
+    pub outbox: Outbox,
+    /// Where the rows are shown.
+    pub live: Arc<Live>,
 }
 
 /// What a run did.
@@ -102,10 +112,10 @@ pub fn data_paths(site: &Site, out: Option<&Path>) -> DataPaths {
 }
 
 /// Runs to the end. `ready` is called when the stored facts are loaded and the store can be read, `done` when
-/// everything is committed and published, with the data directory still locked.
+/// the footage is read, committed and published. A run that serves clients goes on until the footage is stopped.
 pub fn run(
     site: &Site,
-    options: Options,
+    mut options: Options,
     handle: &Handle,
     ready: impl FnOnce(StoreReader, &[Arc<unit::Unit>]) -> Result<(), EngineError>,
     done: impl FnOnce(&Summary),
@@ -134,7 +144,11 @@ pub fn run(
     };
 
     let rules = site.rules();
-    let digest = rule::digest(&rules);
+    let serving = options.serving.is_some();
+    let parts = match options.serving.take() {
+        Some(Serving { outbox, live }) => (outbox, Some(live)),
+        None => (Outbox::closed(), None),
+    };
     let committer = Committer::new(
         (journal, store, lake),
         feed,
@@ -142,7 +156,7 @@ pub fn run(
         wiring,
         handle.progress.clone(),
         handle.footage.clone(),
-        digest,
+        parts,
         options.site_text.clone(),
     );
     let outcome = committer.map_err(EngineError::from).and_then(|mut committer| {
@@ -162,8 +176,7 @@ pub fn run(
         handle.progress.plan(planned.units.len());
         handle.footage.plan(planned.units.clone());
         ready(committer.store().reader()?, &planned.units)?;
-        committer.run(&reports_end, options.workers)?;
-        let summary = Summary {
+        let summary = |committer: &Committer| Summary {
             cameras: handle.progress.cameras(),
             views: committer.counts(),
             units_read: planned.units.len(),
@@ -176,8 +189,15 @@ pub fn run(
             dir: options.paths.dir.clone(),
             lake: options.paths.lake.clone(),
         };
-        done(&summary);
-        Ok(summary)
+        let mut done = Some(done);
+        let mut finished = None;
+        committer.run(&reports_end, options.workers, serving, |committer| {
+            let summary = finished.insert(summary(committer));
+            if let Some(done) = done.take() {
+                done(summary);
+            }
+        })?;
+        Ok(finished.unwrap_or_else(|| summary(&committer)))
     });
     // The committer is gone and with it the feed: correlate ends. Vision ends when it is told to stop.
     handle.footage.stop();

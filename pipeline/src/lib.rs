@@ -1,7 +1,7 @@
 //! Gemba turns cameras into an exact, queryable account of what happens on a floor.
 //!
 //! **When** things happen and **who** does them; what moves is in `gemba-schemas`, how in
-//! `gemba-operators`, where to in `gemba-sinks`.
+//! `gemba-operators` and `gemba-correlate`, where to in `gemba-sinks`.
 //!
 //! ```text
 //! footage ─▶ packets ─▶ frames ┬─▶ codes ──────────┐
@@ -23,7 +23,7 @@
 //! | [`dataflow`] | the whole graph on one screen |
 //! | [`footage`], [`unit`] | what is read, and the operator that reads it |
 //! | [`worker`], [`commit`], [`engine`] | the threads: workers, the one writer, a run from start to end |
-//! | [`endpoint`] | HTTP |
+//! | [`inbox`], [`endpoint`] | what clients ask, and HTTP |
 //! | [`cli`], [`terminal`], [`text`], [`signal`], [`progress`] | the command line and what it shows |
 //! | [`demo`], [`overlay`], [`draw`] | rendered footage with known truth; annotated video |
 
@@ -35,6 +35,7 @@ pub mod draw;
 pub mod endpoint;
 pub mod engine;
 pub mod footage;
+pub mod inbox;
 pub mod overlay;
 pub mod progress;
 pub mod signal;

@@ -8,6 +8,7 @@
 
 use crate::dataflow::{self, Vision};
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use gemba_correlate::Receipt;
 use gemba_schemas::fact::Fact;
 use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
@@ -36,6 +37,8 @@ pub struct Feed {
 pub enum Derived {
     /// Changed view rows.
     Changes(Vec<(ViewRow, Tick, isize)>),
+    /// Facts of clients that were there already.
+    Receipts(Vec<(Receipt, Tick, isize)>),
     /// Every change at or before this tick has been sent.
     Complete(Tick),
 }

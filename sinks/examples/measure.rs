@@ -120,6 +120,7 @@ fn main() -> Result<(), SinkError> {
         lake.publish(Publish {
             facts: &small,
             retracted: &[],
+            withdrawn: &[],
             journal_seq: last.journal_seq,
             store: &store,
             dirty: &dirty,
@@ -160,6 +161,7 @@ fn main() -> Result<(), SinkError> {
         lake.publish(Publish {
             facts: &million,
             retracted: &[],
+            withdrawn: &[],
             journal_seq: last.journal_seq,
             store: &store,
             dirty: &dirty,

@@ -22,6 +22,7 @@ mod error;
 mod files;
 pub mod journal;
 pub mod lake;
+pub mod live;
 #[cfg(test)]
 mod samples;
 pub mod store;
@@ -30,6 +31,7 @@ pub use data_dir::{DataDir, DataPaths, DirLock};
 pub use digest::ViewDigest;
 pub use error::SinkError;
 pub use files::Damage;
-pub use journal::{Entry, Journal};
-pub use lake::{DiffOptions, Lake, Publish, ViewDiff, diff, diff_with, query};
+pub use journal::{Entry, Journal, Withdrawal};
+pub use lake::{DiffOptions, EventRange, Lake, Publish, ViewDiff, diff, diff_with, query};
+pub use live::Live;
 pub use store::{Epoch, EpochRow, PROBE_DAMAGED, Page, RowQuery, Store, StoreReader, probe};

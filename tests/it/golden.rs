@@ -239,6 +239,7 @@ fn derive(site: &Site, text: &str, dir: &Path, workers: usize) -> Summary {
         facts: None,
         footage: None,
         site_text: text.into(),
+        serving: None,
     };
     let handle = Handle::new(&options);
     engine::run(site, options, &handle, |_, _| Ok(()), |_| {}).expect("a run")

@@ -50,6 +50,7 @@ pub fn run(args: Demo) -> anyhow::Result<ExitCode> {
         facts: None,
         footage: Some(Override::default()),
         site_text,
+        serving: None,
     };
     let summary = replay::replay(&site, options, None, false)?;
     terminal::summary(&summary);
@@ -74,6 +75,7 @@ pub fn run(args: Demo) -> anyhow::Result<ExitCode> {
             facts: None,
             footage: None,
             site_text: std::fs::read_to_string(&rendered.site)?,
+            serving: None,
         };
         replay::replay(&site, options, Some(&args.listen), false)?;
     }

@@ -83,6 +83,7 @@ pub fn run(args: Overlay) -> anyhow::Result<ExitCode> {
                 facts: None,
                 footage: Some(footage.clone()),
                 site_text,
+                serving: None,
             };
             let summary = replay::replay(&site, options, None, false)?;
             if summary.interrupted {

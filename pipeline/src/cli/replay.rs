@@ -1,15 +1,18 @@
 //! `gemba replay`: recorded footage (or stored facts) in, facts, views, store and lake out.
 
 use crate::endpoint;
-use crate::engine::{self, EngineError, Handle, Options, Summary};
+use crate::engine::{self, EngineError, Handle, Options, Serving, Summary};
 use crate::footage::Speed;
+use crate::inbox;
 use crate::terminal::{self, Ticker};
 use crate::unit::Override;
 use clap::Args;
 use gemba_schemas::site::Site;
+use gemba_sinks::Live;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Arguments of `gemba replay`.
 #[derive(Debug, Args)]
@@ -81,6 +84,7 @@ pub fn run(args: Replay) -> anyhow::Result<ExitCode> {
         facts: args.facts,
         footage: Some(footage),
         site_text,
+        serving: None,
     };
     let listen = args.serve.then(|| args.listen.unwrap_or_else(|| site.endpoint.listen.clone()));
     let summary = replay(&site, options, listen.as_deref(), args.quiet || args.json)?;
@@ -93,13 +97,16 @@ pub fn run(args: Replay) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs a replay with progress on the terminal, and serves it when asked to.
-pub fn replay(site: &Site, options: Options, listen: Option<&str>, quiet: bool) -> anyhow::Result<Summary> {
+pub fn replay(site: &Site, mut options: Options, listen: Option<&str>, quiet: bool) -> anyhow::Result<Summary> {
     let handle = Handle::new(&options);
-    let stop = crate::signal::on_interrupt({
+    crate::signal::on_interrupt({
         let footage = handle.footage.clone();
         move || footage.stop()
     });
-    let shared = endpoint::Shared::new(site, handle.progress.clone());
+    let (inbox, outbox) = inbox::inbox();
+    let live = Arc::new(Live::default());
+    options.serving = listen.is_some().then(|| Serving { outbox, live: live.clone() });
+    let shared = endpoint::Shared::new(site, handle.progress.clone(), inbox, live);
     let server =
         listen.map(|listen| endpoint::start(listen, shared.clone()).map_err(|e| in_use(listen, &e))).transpose()?;
     if let Some(server) = &server
@@ -125,7 +132,6 @@ pub fn replay(site: &Site, options: Options, listen: Option<&str>, quiet: bool) 
                 if !quiet {
                     eprintln!("still serving; Ctrl-C ends it");
                 }
-                stop.wait();
             }
         },
     );

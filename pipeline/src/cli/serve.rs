@@ -34,6 +34,7 @@ pub fn run(args: Serve) -> anyhow::Result<ExitCode> {
         facts: None,
         footage: None,
         site_text,
+        serving: None,
     };
     let listen = args.listen.unwrap_or_else(|| site.endpoint.listen.clone());
     replay::replay(&site, options, Some(&listen), false)?;

@@ -9,19 +9,29 @@
 //! | `/metrics` | Prometheus |
 //! | `/api/v1/views` | the views with their schemas |
 //! | `/api/v1/views/{view}` | rows: `from`, `to`, `camera`, `limit`, `cursor`; JSON, or Arrow IPC by `Accept` |
+//! | `POST /api/v1/events`, `…/batch`, `…/stream` | events of workers: one, up to 10,000, lines without end |
+//! | `DELETE /api/v1/events`, `…/{id}` | takes events back |
+//! | `POST /api/v1/attendance/check-in`, `check-out` | somebody came, went |
+//! | `POST /api/v1/vehicle/validate-plate` | a plate was read |
+//! | `POST /api/v1/reviews`, `exports`, `devices` | a session was reviewed, exported; a device's state |
 //! | `/openapi.json` | all of this, for machines |
 
+mod body;
+mod events;
 mod metrics;
 mod openapi;
 mod page;
 mod views;
 
+use crate::inbox::Inbox;
 use crate::progress::Progress;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use gemba_sinks::{SinkError, StoreReader};
+use axum::routing::{delete, get, post};
+use gemba_schemas::view::ViewRow;
+use gemba_sinks::{Live, SinkError, StoreReader};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
@@ -34,16 +44,22 @@ pub struct Shared {
     pub cameras: Vec<String>,
     /// Counters of the run.
     pub progress: Arc<Progress>,
+    /// What clients ask goes here.
+    pub inbox: Inbox,
+    /// The rows as of the last tick.
+    pub live: Arc<Live>,
     reader: Mutex<Option<StoreReader>>,
 }
 
 impl Shared {
     /// Nothing can be read before [`Shared::open`].
-    pub fn new(site: &gemba_schemas::site::Site, progress: Arc<Progress>) -> Arc<Self> {
+    pub fn new(site: &gemba_schemas::site::Site, progress: Arc<Progress>, inbox: Inbox, live: Arc<Live>) -> Arc<Self> {
         Arc::new(Self {
             site: site.site.name.clone(),
             cameras: site.cameras.iter().map(|c| c.name.clone()).collect(),
             progress,
+            inbox,
+            live,
             reader: Mutex::new(None),
         })
     }
@@ -75,6 +91,28 @@ pub struct Problem {
     status: StatusCode,
     parameter: Option<&'static str>,
     message: String,
+}
+
+impl Problem {
+    fn new(status: StatusCode, parameter: Option<&'static str>, message: impl Into<String>) -> Self {
+        Self { status, parameter, message: message.into() }
+    }
+
+    /// 400; the parameter may be empty for the request as a whole.
+    fn bad(parameter: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, Some(parameter).filter(|p| !p.is_empty()), message)
+    }
+
+    /// 503: nobody is there to answer any more.
+    fn ending() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, None, "gemba is ending; it is unknown whether this was stored")
+    }
+}
+
+impl From<body::Wrong> for Problem {
+    fn from(wrong: body::Wrong) -> Self {
+        Self::bad(wrong.field, wrong.message)
+    }
 }
 
 impl IntoResponse for Problem {
@@ -134,6 +172,16 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/api/v1/views", get(views::list))
         .route("/api/v1/views/{view}", get(views::rows))
+        .route("/api/v1/events", post(events::one).delete(events::delete_range))
+        .route("/api/v1/events/{id}", delete(events::delete_one))
+        .route("/api/v1/events/batch", post(events::batch).layer(DefaultBodyLimit::max(16 << 20)))
+        .route("/api/v1/events/stream", post(events::stream).layer(DefaultBodyLimit::disable()))
+        .route("/api/v1/attendance/check-in", post(events::check_in))
+        .route("/api/v1/attendance/check-out", post(events::check_out))
+        .route("/api/v1/vehicle/validate-plate", post(events::plate))
+        .route("/api/v1/reviews", post(events::review))
+        .route("/api/v1/exports", post(events::export))
+        .route("/api/v1/devices", post(events::device))
         .route("/openapi.json", get(openapi::document))
         .fallback(|| async {
             Problem {
@@ -142,6 +190,8 @@ fn routes(shared: Arc<Shared>) -> Router {
                 message: "no such route; see /openapi.json".into(),
             }
         })
+        .layer(DefaultBodyLimit::max(64 << 10))
+        .layer(axum::middleware::map_response(async |response: Response| events::retry_after(response)))
         .with_state(shared)
 }
 
@@ -156,4 +206,19 @@ async fn readyz(axum::extract::State(shared): axum::extract::State<Arc<Shared>>)
 /// A plain-text or HTML response with its type.
 fn typed(content_type: &'static str, body: impl IntoResponse) -> Response {
     ([(header::CONTENT_TYPE, content_type)], body).into_response()
+}
+
+/// A row of a view as JSON, computed columns left out.
+fn row_json(row: &ViewRow) -> serde_json::Value {
+    let batch = row.kind().encode(std::iter::once(row));
+    let mut bytes = Vec::new();
+    let mut writer = arrow::json::WriterBuilder::new()
+        .with_explicit_nulls(true)
+        .build::<_, arrow::json::writer::JsonArray>(&mut bytes);
+    let written =
+        crate::text::with_offsets(&batch).and_then(|batch| writer.write(&batch)).and_then(|()| writer.finish());
+    drop(writer);
+    let mut rows: Vec<serde_json::Value> =
+        written.ok().and_then(|()| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    rows.pop().unwrap_or_default()
 }

@@ -34,6 +34,11 @@ macro_rules! facts {
     (cameras: $($camera:ident),+; clients: $($client:ident,)+) => {
         facts! { all: $($camera,)+ $($client,)+ }
 
+        impl FactKind {
+            /// Whether clients report it, and not cameras.
+            pub fn is_client(self) -> bool { matches!(self, $(Self::$client)|+) }
+        }
+
         impl Fact {
             /// The camera that reported it; empty for what a client reported.
             pub fn camera(&self) -> Name { match self { $(Self::$camera(f) => f.camera,)+ _ => Name::default() } }

@@ -32,7 +32,7 @@ fn every_table_is_whole() {
         assert_eq!(columns.len(), table.columns.len(), "{}: columns are unique", table.name);
         assert!(table.key.iter().all(|k| columns.contains(k)), "{}: key", table.name);
         assert!(columns.contains(table.bucket), "{}: bucket", table.name);
-        let lineage = ["camera", "received_at", "worker", "station", "employee", "rules"];
+        let lineage = ["camera", "model", "received_at", "worker", "station", "employee", "rules"];
         assert!(lineage.iter().any(|c| columns.contains(c)), "{}: lineage", table.name);
         // Rows are totally ordered and cancel exactly: no floats.
         assert!(table.columns.iter().all(|c| !c.data_type.is_floating()), "{}", table.name);

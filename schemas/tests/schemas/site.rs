@@ -4,11 +4,12 @@ use gemba_schemas::rule::{Rule, digest};
 use gemba_schemas::site::{Site, SiteError};
 use std::path::Path;
 
-const EXAMPLES: [(&str, &str); 4] = [
+const EXAMPLES: [(&str, &str); 5] = [
     ("packing-bench.toml", include_str!("../../../pipeline/examples/packing-bench.toml")),
     ("salon.toml", include_str!("../../../pipeline/examples/salon.toml")),
     ("shop-floor.toml", include_str!("../../../pipeline/examples/shop-floor.toml")),
     ("entrance.toml", include_str!("../../../pipeline/examples/entrance.toml")),
+    ("assembly.toml", include_str!("../../../pipeline/examples/assembly.toml")),
 ];
 
 fn parse(text: &str) -> Result<Site, SiteError> {
@@ -58,6 +59,10 @@ fn every_key_is_explained_in_an_example() {
         "[site]\nzz=0",
         "[data]\nzz=0",
         "[endpoint]\nzz=0",
+        "[productivity]\nzz=0",
+        "[drift]\nzz=0",
+        "[[worker]]\nzz=0",
+        "[[station]]\nzz=0",
         "[[model]]\nzz=0",
         "[[camera]]\nzz=0",
         "[[camera]]\nsample={zz=0}",
@@ -76,7 +81,9 @@ fn every_key_is_explained_in_an_example() {
         for key in list.split(", ").map(|k| k.trim_matches('`')) {
             keys += 1;
             assert!(
-                [format!("{key} = "), format!("[{key}]"), format!("camera.{key}]")].iter().any(|f| all.contains(f)),
+                [format!("{key} = "), format!("[{key}]"), format!("[[{key}]]"), format!("camera.{key}]")]
+                    .iter()
+                    .any(|f| all.contains(f)),
                 "no example explains `{key}` of {table:?}"
             );
         }

@@ -17,9 +17,11 @@ mod segment;
 use crate::error::{At, SinkError};
 use crate::files::{Damage, TEMPORARY, create_dir, sync_dir};
 use gemba_schemas::fact::Fact;
-use gemba_schemas::id::{Generation, Name};
+use gemba_schemas::id::{FactId, Generation, Name};
+use gemba_schemas::time::EventTime;
 use segment::{Reader, Step};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -39,6 +41,26 @@ pub enum Entry {
         /// Its generation.
         generation: Generation,
     },
+    /// Facts of clients journaled so far are void: somebody deleted them.
+    Withdraw(Withdrawal),
+}
+
+/// Facts of clients that were deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawal {
+    /// Their identities.
+    pub ids: BTreeSet<FactId>,
+    /// The earliest of their event times.
+    pub from: EventTime,
+    /// The latest of their event times.
+    pub to: EventTime,
+}
+
+impl Withdrawal {
+    /// Whether this fact is one of them.
+    pub fn holds(&self, fact: &Fact) -> bool {
+        fact.kind().is_client() && self.ids.contains(&fact.id())
+    }
 }
 
 impl Entry {
@@ -46,6 +68,7 @@ impl Entry {
         match self {
             Self::Facts(_) => 1,
             Self::Retract { .. } => 2,
+            Self::Withdraw(_) => 3,
         }
     }
 }

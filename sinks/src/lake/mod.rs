@@ -29,13 +29,15 @@ mod tests;
 pub use publish::Publish;
 pub use query::{DiffOptions, ViewDiff, diff, diff_with, query};
 
-use crate::duck::{self, Mode, stream, text};
+use crate::duck::{self, Mode, instant, stream, text};
 use crate::error::{At, SinkError};
 use crate::files::{Damage, TEMPORARY, create_dir, set_aside};
+use crate::journal::Withdrawal;
 use crate::store::{EpochRow, Store};
 use duckdb::Connection;
 use gemba_schemas::fact::{Fact, FactKind};
 use gemba_schemas::id::{Generation, Name};
+use gemba_schemas::time::EventTime;
 use gemba_schemas::view::ViewKind;
 use manifest::{LakeFile, Manifest, Part};
 use std::collections::BTreeSet;
@@ -48,6 +50,33 @@ const GRACE: Duration = Duration::from_secs(60);
 
 /// A day of a view: one partition.
 pub type Partition = (ViewKind, String);
+
+/// Which events are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRange {
+    /// From this instant on.
+    pub from: EventTime,
+    /// Before this instant.
+    pub to: EventTime,
+    /// Of this worker only.
+    pub worker: Option<Name>,
+    /// At this station only.
+    pub station: Option<Name>,
+}
+
+impl EventRange {
+    /// Whether this fact is one of them.
+    pub fn holds(&self, fact: &Fact) -> bool {
+        let (ts, worker, station) = match fact {
+            Fact::Activity(f) => (f.ts, f.worker, f.station),
+            Fact::Production(f) => (f.ts, f.worker, f.station),
+            _ => return false,
+        };
+        (self.from..self.to).contains(&ts)
+            && self.worker.is_none_or(|w| w == worker)
+            && self.station.is_none_or(|s| s == station)
+    }
+}
 
 /// The lake of one data directory. See the module's documentation.
 #[derive(Debug)]
@@ -176,6 +205,36 @@ impl Lake {
             })?;
         }
         Ok(all)
+    }
+
+    /// The facts of clients that satisfy a condition on `id`, `ts`, `worker` and `station`, in SQL; of `kinds` only.
+    fn client_facts(&self, kinds: &[FactKind], condition: &str) -> Result<Vec<Fact>, SinkError> {
+        let mut all = Vec::new();
+        for &kind in kinds {
+            self.read(kind, |_| true, &format!("WHERE {condition}"), &mut |facts| {
+                all.extend(facts);
+                Ok(())
+            })?;
+        }
+        Ok(all)
+    }
+
+    /// The facts that a withdrawal is about.
+    pub fn withdrawn(&self, withdrawal: &Withdrawal) -> Result<Vec<Fact>, SinkError> {
+        let kinds: Vec<_> = FactKind::ALL.iter().copied().filter(|k| k.is_client()).collect();
+        let ids: Vec<_> = withdrawal.ids.iter().map(|id| id.0.to_string()).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.client_facts(&kinds, &format!("id IN ({})", ids.join(", ")))
+    }
+
+    /// Events of workers in a range of event time, of one worker or station if asked for.
+    pub fn events(&self, wanted: &EventRange) -> Result<Vec<Fact>, SinkError> {
+        let mut conditions = vec![format!("ts >= {} AND ts < {}", instant(wanted.from.0), instant(wanted.to.0))];
+        conditions.extend(wanted.worker.map(|w| format!("worker = {}", text(w.as_str()))));
+        conditions.extend(wanted.station.map(|s| format!("station = {}", text(s.as_str()))));
+        self.client_facts(&[FactKind::Activity, FactKind::Production], &conditions.join(" AND "))
     }
 
     fn read(

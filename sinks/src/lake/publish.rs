@@ -6,6 +6,7 @@ use super::{Lake, Partition, catalog};
 use crate::duck::{create_table, file_order, ident, text};
 use crate::error::SinkError;
 use crate::files::replace;
+use crate::journal::Withdrawal;
 use crate::store::{EpochRow, Store};
 use duckdb::Connection;
 use gemba_schemas::fact::{Fact, FactKind};
@@ -31,6 +32,8 @@ pub struct Publish<'a> {
     pub facts: &'a [Fact],
     /// Generations whose facts *published before* are void. Facts of them in `facts` are new, and stay.
     pub retracted: &'a [(Name, Generation)],
+    /// Facts of clients *published before* that are void.
+    pub withdrawn: &'a [Withdrawal],
     /// The last journal entry that `facts` and `retracted` account for.
     pub journal_seq: u64,
     /// The store, at `epoch`.
@@ -120,7 +123,7 @@ impl Lake {
             return Err(SinkError::Request(format!("the lake {} was opened for reading", self.dir.display())));
         }
         let published = self.manifest.journal_seq;
-        let news = !p.facts.is_empty() || !p.retracted.is_empty();
+        let news = !p.facts.is_empty() || !p.retracted.is_empty() || !p.withdrawn.is_empty();
         let first = self.manifest.epoch.is_none();
         if p.journal_seq < published || (p.journal_seq == published && news && !first) {
             return Err(SinkError::Request(format!(
@@ -151,6 +154,7 @@ impl Attempt<'_> {
 
     fn prepare(&mut self, p: &Publish<'_>, dirty: &BTreeSet<Partition>, compacted: u64) -> Result<(), SinkError> {
         self.retract(p.retracted)?;
+        self.withdraw(p.withdrawn)?;
         self.add(p.facts)?;
         self.compact(compacted)?;
         let store = p.store.clone_connection()?;
@@ -178,6 +182,24 @@ impl Attempt<'_> {
                 self.join(std::slice::from_ref(&file), &filter, left)?;
             }
             self.next.supersede(&file.path, self.now);
+        }
+        Ok(())
+    }
+
+    /// Rewrites the files that may hold withdrawn facts without them.
+    fn withdraw(&mut self, withdrawn: &[Withdrawal]) -> Result<(), SinkError> {
+        for withdrawal in withdrawn.iter().filter(|w| !w.ids.is_empty()) {
+            let (first, last) = (withdrawal.from.date(), withdrawal.to.date());
+            let clients = |table: &str| FactKind::ALL.iter().any(|k| k.is_client() && k.table_name() == table);
+            let may_hold =
+                |f: &LakeFile| f.part == Part::Facts && clients(&f.table) && first <= f.date && f.date <= last;
+            let ids: Vec<_> = withdrawal.ids.iter().map(|id| id.0.to_string()).collect();
+            let filter = format!("WHERE id NOT IN ({})", ids.join(", "));
+            let hit: Vec<_> = self.next.files.iter().filter(|f| may_hold(f)).cloned().collect();
+            for file in hit {
+                self.join(std::slice::from_ref(&file), &filter, file.generations.clone())?;
+                self.next.supersede(&file.path, self.now);
+            }
         }
         Ok(())
     }

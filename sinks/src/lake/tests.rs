@@ -43,6 +43,7 @@ impl Site {
         self.lake.publish(Publish {
             facts,
             retracted,
+            withdrawn: &[],
             journal_seq: epoch.journal_seq,
             store: &self.store,
             dirty: &self.dirty,

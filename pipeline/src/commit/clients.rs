@@ -1,0 +1,184 @@
+//! What clients ask of the committer: facts, deletions, new rules; and the answers, at the tick that has them.
+
+use super::Committer;
+use crate::inbox::{Posted, Reloaded, Request, Withdrawn};
+use crate::worker::Feed;
+use gemba_correlate::Receipt;
+use gemba_schemas::fact::Fact;
+use gemba_schemas::rule::{self, Rule};
+use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::view::ViewRow;
+use gemba_sinks::{Entry, SinkError, Withdrawal};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+use tokio::sync::oneshot;
+
+/// Something that was asked and not answered.
+pub(super) struct Asked {
+    /// The tick that has the answer; `None` until it is fed.
+    pub tick: Option<Tick>,
+    answer: Answer,
+}
+
+enum Answer {
+    Posted(Posted, usize, oneshot::Sender<Posted>),
+    Withdrawn(usize, oneshot::Sender<Withdrawn>),
+    Reloaded((usize, usize), oneshot::Sender<Reloaded>),
+}
+
+impl Committer {
+    /// Takes in what is asked. Facts are only gathered; the rest has a tick of its own.
+    pub(super) fn request(&mut self, request: Request) -> Result<(), SinkError> {
+        match request {
+            Request::Facts(mut facts, reply) => {
+                let first = self.last_received.0.saturating_add(1).max(wall_clock().0);
+                for (i, fact) in facts.iter_mut().enumerate() {
+                    fact.receive(EventTime(first + i as i64));
+                }
+                let count = facts.len();
+                self.last_received = EventTime(first + count as i64);
+                self.clients = true;
+                let posted = Posted { first, accepted: true, ..Posted::default() };
+                self.asked.push_back(Asked { tick: None, answer: Answer::Posted(posted, count, reply) });
+                self.footage.report(count);
+                self.gathered.append(&mut facts);
+            }
+            Request::WithdrawId(id, reply) => {
+                let withdrawal = Withdrawal { ids: BTreeSet::from([id]), from: EventTime::MIN, to: EventTime::MAX };
+                self.flush()?;
+                let stored = self.lake.withdrawn(&withdrawal)?;
+                self.withdraw(stored, |f| withdrawal.holds(f), reply)?;
+            }
+            Request::WithdrawRange(range, reply) => {
+                self.flush()?;
+                let stored = self.lake.events(&range)?;
+                self.withdraw(stored, |f| range.holds(f), reply)?;
+            }
+            Request::Rules(rules, text, reply) => {
+                self.flush()?;
+                self.change_rules(rules, text, reply);
+            }
+        }
+        Ok(())
+    }
+
+    /// What was asked before goes before.
+    fn flush(&mut self) -> Result<(), SinkError> {
+        if self.gathered.is_empty() { Ok(()) } else { self.ingest() }
+    }
+
+    fn withdraw(
+        &mut self,
+        mut stored: Vec<Fact>,
+        wanted: impl Fn(&Fact) -> bool,
+        reply: oneshot::Sender<Withdrawn>,
+    ) -> Result<(), SinkError> {
+        // The lake still lists what was withdrawn since it was last published.
+        stored.retain(|f| !self.unpublished_withdrawals.iter().any(|(_, w)| w.holds(f)));
+        for (_, batch) in &mut self.unpublished {
+            stored.extend(batch.extract_if(.., |f| wanted(f)));
+        }
+        // Copies that were refused are not there to be taken back.
+        stored.retain(|f| !f.received_at().is_some_and(|at| self.not_for_lake.remove(&(f.id(), at))));
+        let withdrawal = Withdrawal {
+            ids: stored.iter().map(Fact::id).collect(),
+            from: stored.iter().map(Fact::bucket).min().unwrap_or_default(),
+            to: stored.iter().map(Fact::bucket).max().unwrap_or_default(),
+        };
+        if stored.is_empty() {
+            // A closed channel means that the client is gone.
+            let _ = reply.send(Withdrawn { facts: 0 });
+            return Ok(());
+        }
+        let seq = self.journal.append(&[Entry::Withdraw(withdrawal.clone())])?;
+        self.unpublished_withdrawals.push((seq, withdrawal));
+        let count = stored.len();
+        let mut facts: Vec<_> = stored.into_iter().map(|f| (f, -1)).collect();
+        facts.extend(self.refused.drain(..).map(|f| (f, -1)));
+        let tick = self.next_tick();
+        self.in_flight.push_back((tick, seq, 0));
+        self.asked.push_back(Asked { tick: Some(tick), answer: Answer::Withdrawn(count, reply) });
+        self.send(Feed { tick, facts, closes: true, ..Feed::default() });
+        Ok(())
+    }
+
+    fn change_rules(&mut self, rules: Vec<Rule>, text: String, reply: oneshot::Sender<Reloaded>) {
+        let mut changes: Vec<(Rule, isize)> = rules.iter().cloned().map(|r| (r, 1)).collect();
+        changes.extend(self.rules.drain(..).map(|r| (r, -1)));
+        differential_dataflow::consolidation::consolidate(&mut changes);
+        let came = changes.iter().filter(|(_, n)| *n > 0).count();
+        let left = changes.len() - came;
+        let tick = self.next_tick();
+        self.rules_from.push((tick, rule::digest(&rules)));
+        self.rules = rules;
+        self.site_text = text;
+        self.in_flight.push_back((tick, self.journal.last(), 0));
+        self.asked.push_back(Asked { tick: Some(tick), answer: Answer::Reloaded((came, left), reply) });
+        self.send(Feed { tick, rules: changes, closes: true, ..Feed::default() });
+    }
+
+    /// A client's fact was there already.
+    pub(super) fn refuse(&mut self, Receipt { refused, stored }: Receipt) {
+        let Some(at) = refused.received_at() else { return };
+        for asked in &mut self.asked {
+            if let Answer::Posted(posted, count, _) = &mut asked.answer
+                && let Ok(index) = usize::try_from(at.0.saturating_sub(posted.first))
+                && index < *count
+            {
+                posted.duplicates.insert(index, stored);
+                break;
+            }
+        }
+        self.not_for_lake.insert((refused.id(), at));
+        self.refused.push(refused);
+    }
+
+    /// Answers everything that this tick has the answer to.
+    pub(super) fn answer(&mut self, tick: Tick, changes: &[(ViewRow, i64)]) {
+        while let Some(asked) = self.asked.pop_front_if(|asked| asked.tick.is_some_and(|t| t <= tick)) {
+            // A closed channel means that the client is gone; what it asked is done all the same.
+            match asked.answer {
+                Answer::Posted(posted, count, reply) => {
+                    self.outbox.answered(count);
+                    let _ = reply.send(posted);
+                }
+                Answer::Withdrawn(facts, reply) => drop(reply.send(Withdrawn { facts })),
+                Answer::Reloaded(rules, reply) => {
+                    let mut rows: BTreeMap<&'static str, (usize, usize)> = BTreeMap::new();
+                    for (row, diff) in changes {
+                        let (came, left) = rows.entry(row.kind().table_name()).or_default();
+                        *(if *diff > 0 { came } else { left }) += 1;
+                    }
+                    let _ = reply.send(Reloaded { rules, rows, tick });
+                }
+            }
+        }
+    }
+
+    /// The `now` of views: the end of the footage, or the wall clock once clients report.
+    pub(super) fn live_now(&self, footage: Option<EventTime>) -> Option<EventTime> {
+        let clock = (self.clients && self.live.is_some()).then(|| wall_clock().floor(Micros::MINUTE));
+        footage.max(clock)
+    }
+
+    /// Moves `now` on, once a minute.
+    pub(super) fn move_now(&mut self) -> Result<(), SinkError> {
+        let now = self.live_now(self.now);
+        if now == self.now || !self.in_flight.is_empty() {
+            return Ok(());
+        }
+        let tick = self.next_tick();
+        let moved = self.now.map(|t| (t, -1)).into_iter().chain(now.map(|t| (t, 1))).collect();
+        self.now = now;
+        self.in_flight.push_back((tick, self.journal.last(), 0));
+        self.send(Feed { tick, now: moved, closes: true, ..Feed::default() });
+        Ok(())
+    }
+}
+
+/// The wall clock, µs UTC.
+#[expect(clippy::disallowed_methods, reason = "when a client's fact was accepted is the committer's to say")]
+fn wall_clock() -> EventTime {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    EventTime(since.map_or(0, |d| d.as_micros() as i64))
+}

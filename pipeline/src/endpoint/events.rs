@@ -1,0 +1,422 @@
+//! Reports of clients: each answered after the journal's sync, in the words of the dataflow.
+
+use super::body::{
+    BatchBody, DeviceBody, EventBody, ExportBody, Mark, MarkBody, PlateBody, Report, ReviewBody, Wrong, event_id,
+};
+use super::{Problem, Shared, row_json};
+use crate::inbox::{Busy, Posted, Request};
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use gemba_schemas::fact::{Fact, MarkKind};
+use gemba_schemas::id::{FactId, Name};
+use gemba_schemas::time::EventTime;
+use gemba_schemas::view::{ViewKind, ViewRow};
+use gemba_sinks::EventRange;
+use http_body_util::BodyExt;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// The most events of one batch.
+const BATCH: usize = 10_000;
+/// The longest line of a stream, bytes.
+const LINE: usize = 64 << 10;
+/// Errors that a stream's answer lists; the others are counted.
+const LISTED: usize = 100;
+
+/// One event.
+pub async fn one(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
+    let body: EventBody<'_> = parse(&body)?;
+    report(&shared, &body, |_| None).await
+}
+
+/// Somebody came.
+pub async fn check_in(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
+    mark(&shared, MarkKind::In, parse(&body)?).await
+}
+
+/// Somebody went.
+pub async fn check_out(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
+    mark(&shared, MarkKind::Out, parse(&body)?).await
+}
+
+async fn mark(shared: &Shared, kind: MarkKind, body: MarkBody<'_>) -> Result<Response, Problem> {
+    report(shared, &Mark(kind, body), |_| None).await
+}
+
+/// A plate was read.
+pub async fn plate(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
+    let body: PlateBody<'_> = parse(&body)?;
+    report(&shared, &body, |_| None).await
+}
+
+/// A session was reviewed.
+pub async fn review(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
+    let body: ReviewBody<'_> = parse(&body)?;
+    report(&shared, &body, |_| None).await
+}
+
+/// Frames of a session were exported, or not.
+pub async fn export(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
+    let body: ExportBody<'_> = parse(&body)?;
+    report(&shared, &body, |_| None).await
+}
+
+/// A device said how it is.
+pub async fn device(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
+    let body: DeviceBody<'_> = parse(&body)?;
+    report(&shared, &body, |_| None).await
+}
+
+/// Stores one report: 201 with the row, 200 if it was there, 409 if the client's id stands for something else.
+/// `view` says in which row of a view it shows.
+async fn report(
+    shared: &Shared,
+    body: &impl Report,
+    view: impl Fn(&Fact) -> Option<(ViewKind, fn(&ViewRow, &Fact) -> bool)>,
+) -> Result<Response, Problem> {
+    let mut fact = body.fact(wall_clock())?;
+    let posted = post(shared, vec![fact.clone()]).await?;
+    let (status, state) = match posted.duplicates.get(&0) {
+        None => {
+            fact.receive(posted.received_at(0));
+            (StatusCode::CREATED, if fact.is_late() { "late" } else { "stored" })
+        }
+        Some(stored) => {
+            let conflict = conflicts(&fact, stored);
+            let own = request(&fact).to_owned();
+            fact = stored.clone();
+            set_request(&mut fact, own);
+            (
+                if conflict { StatusCode::CONFLICT } else { StatusCode::OK },
+                if conflict { "conflict" } else { "duplicate" },
+            )
+        }
+    };
+    let mut answer = fact_json(&fact);
+    answer["status"] = state.into();
+    if let Some((kind, is_its)) = view(&fact) {
+        let snapshot = shared.live.read();
+        let row = snapshot.rows(kind, EventTime::MIN, EventTime::MAX).rev().find(|row| is_its(row, &fact));
+        answer[kind.table_name()] = row.map_or(Value::Null, row_json);
+    }
+    Ok((status, axum::Json(answer)).into_response())
+}
+
+/// What became of several reports.
+#[derive(Default)]
+struct Tally {
+    received: usize,
+    stored: usize,
+    duplicates: usize,
+    late: usize,
+    errors: Vec<Value>,
+    unlisted: usize,
+}
+
+impl Tally {
+    fn error(&mut self, index: usize, wrong: Wrong) {
+        if self.errors.len() < LISTED.max(BATCH) {
+            self.errors.push(json!({ "index": index, "field": wrong.field, "message": wrong.message }));
+        } else {
+            self.unlisted += 1;
+        }
+    }
+
+    /// Adds the answer for facts, of which the first was report `indices[0]` and so on.
+    fn count(&mut self, facts: &[Fact], indices: &[usize], posted: &Posted) {
+        self.late += facts.iter().enumerate().filter(|(i, f)| late(f, posted.received_at(*i))).count();
+        for (&i, stored) in &posted.duplicates {
+            if !request(&facts[i]).is_empty() && conflicts(&facts[i], stored) {
+                let message = format!("409: another event has the id `{}`", request(&facts[i]));
+                self.error(indices[i], Wrong { field: "id", message });
+            } else {
+                self.duplicates += 1;
+            }
+        }
+        self.stored += facts.len() - posted.duplicates.len();
+    }
+
+    fn answer(self) -> Response {
+        axum::Json(json!({
+            "total_received": self.received,
+            "successfully_stored": self.stored,
+            "duplicates_skipped": self.duplicates,
+            "late": self.late,
+            "errors": self.errors,
+            "errors_not_listed": self.unlisted,
+        }))
+        .into_response()
+    }
+}
+
+fn late(fact: &Fact, received_at: EventTime) -> bool {
+    received_at - fact.bucket() > gemba_schemas::fact::HORIZON
+}
+
+/// Up to 10,000 events: good ones are stored, bad ones are named.
+pub async fn batch(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
+    let now = wall_clock();
+    let mut tally = Tally::default();
+    let (mut facts, mut indices) = (Vec::new(), Vec::new());
+    let mut take = |index, fact: Result<Fact, Wrong>, tally: &mut Tally| match fact {
+        Ok(fact) => {
+            facts.push(fact);
+            indices.push(index);
+        }
+        Err(wrong) => tally.error(index, wrong),
+    };
+    match serde_json::from_slice::<BatchBody<'_>>(&body) {
+        Ok(batch) => {
+            tally.received = sized(batch.events.len())?;
+            batch.events.iter().enumerate().for_each(|(i, event)| take(i, event.fact(now), &mut tally));
+        }
+        // Something is wrong somewhere: once more, slowly, so that the good ones are kept.
+        Err(error) => {
+            let Ok(Value::Object(map)) = serde_json::from_slice::<Value>(&body) else { return Err(no_json(&error)) };
+            let (Some(Value::Array(events)), 1) = (map.get("events"), map.len()) else {
+                return Err(Problem::bad("events", "expected {\"events\": [ … ]} and nothing else"));
+            };
+            tally.received = sized(events.len())?;
+            for (i, event) in events.iter().enumerate() {
+                let text = event.to_string();
+                let fact = serde_json::from_str::<EventBody<'_>>(&text).map_err(Wrong::from).and_then(|e| e.fact(now));
+                take(i, fact, &mut tally);
+            }
+        }
+    }
+    if !facts.is_empty() {
+        let posted = post(&shared, facts.clone()).await?;
+        tally.count(&facts, &indices, &posted);
+    }
+    tally.errors.sort_by_key(|e| e["index"].as_u64());
+    Ok(tally.answer())
+}
+
+fn sized(events: usize) -> Result<usize, Problem> {
+    match events {
+        1..=BATCH => Ok(events),
+        n => Err(Problem::bad("events", format!("a batch has 1 to {BATCH} events, this one {n}; see /events/stream"))),
+    }
+}
+
+/// Events as lines of JSON, any number: read as fast as they are stored, and no faster.
+pub async fn stream(State(shared): State<Arc<Shared>>, mut body: Body) -> Result<Response, Problem> {
+    let mut tally = Tally::default();
+    let mut rest: Vec<u8> = Vec::new();
+    let mut waiting = None;
+    loop {
+        let (chunk, last) = match body.frame().await {
+            Some(Ok(frame)) => (frame.into_data().unwrap_or_default(), false),
+            Some(Err(error)) => return Err(Problem::bad("", format!("the stream broke off: {error}"))),
+            None => (Bytes::new(), true),
+        };
+        rest.extend_from_slice(&chunk);
+        if last && !rest.is_empty() && rest.last() != Some(&b'\n') {
+            rest.push(b'\n');
+        }
+        // Small chunks are gathered, so that a sync serves many.
+        if !last && rest.len() < (256 << 10) {
+            continue;
+        }
+        let end = rest.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+        if end == 0 && rest.len() > LINE {
+            return Err(Problem::bad("", format!("a line is longer than {LINE} bytes")));
+        }
+        let (mut facts, mut indices) = (Vec::new(), Vec::new());
+        let now = wall_clock();
+        for line in rest[..end].split(|b| *b == b'\n').filter(|l| !l.trim_ascii().is_empty()) {
+            let index = tally.received;
+            tally.received += 1;
+            match serde_json::from_slice::<EventBody<'_>>(line).map_err(Wrong::from).and_then(|e| e.fact(now)) {
+                Ok(fact) => {
+                    facts.push(fact);
+                    indices.push(index);
+                }
+                Err(wrong) => tally.error(index, wrong),
+            }
+        }
+        rest.drain(..end);
+        // One batch is parsed while the one before is stored.
+        let posted = if facts.is_empty() { None } else { Some((patiently(&shared, &facts).await?, facts, indices)) };
+        if let Some((answer, facts, indices)) = std::mem::replace(&mut waiting, posted) {
+            let posted: Posted = wait(answer).await?;
+            tally.count(&facts, &indices, &posted);
+        }
+        if last {
+            break;
+        }
+    }
+    if let Some((answer, facts, indices)) = waiting {
+        tally.count(&facts, &indices, &wait(answer).await?);
+    }
+    Ok(tally.answer())
+}
+
+/// Posts when there is room.
+async fn patiently(shared: &Shared, facts: &[Fact]) -> Result<tokio::sync::oneshot::Receiver<Posted>, Problem> {
+    loop {
+        match shared.inbox.post(facts.to_vec()) {
+            Ok(answer) => return Ok(answer),
+            Err(Busy) => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    }
+}
+
+async fn wait(answer: tokio::sync::oneshot::Receiver<Posted>) -> Result<Posted, Problem> {
+    answer.await.ok().filter(|p| p.accepted).ok_or_else(Problem::ending)
+}
+
+/// Which events to delete.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Range {
+    from: Option<String>,
+    to: Option<String>,
+    worker_id: Option<String>,
+    workstation_id: Option<String>,
+}
+
+/// Deletes the events of a range of time.
+pub async fn delete_range(
+    State(shared): State<Arc<Shared>>,
+    range: Result<Query<Range>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(range) = range.map_err(|e| Problem::bad("", e.body_text()))?;
+    let instant = |field: &'static str, text: &Option<String>| {
+        let text =
+            text.as_deref().ok_or_else(|| Problem::bad(field, "is missing: deleting everything is not offered"))?;
+        EventTime::parse(text).ok_or_else(|| Problem::bad(field, format!("`{text}` is no instant; write RFC 3339")))
+    };
+    let wanted = EventRange {
+        from: instant("from", &range.from)?,
+        to: instant("to", &range.to)?,
+        worker: range.worker_id.as_deref().map(Name::new),
+        station: range.workstation_id.as_deref().map(Name::new),
+    };
+    let withdrawn = shared.inbox.ask(|reply| Request::WithdrawRange(wanted, reply)).await;
+    let withdrawn = withdrawn.map_err(|_| Problem::ending())?;
+    Ok(axum::Json(json!({ "deleted": withdrawn.facts })).into_response())
+}
+
+/// Deletes one event, by the id that it was stored with.
+pub async fn delete_one(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let identity = given_id(&id).unwrap_or_else(|| event_id(&id));
+    let withdrawn = shared.inbox.ask(|reply| Request::WithdrawId(identity, reply)).await;
+    match withdrawn.map_err(|_| Problem::ending())?.facts {
+        0 => Err(Problem::new(StatusCode::NOT_FOUND, Some("id"), format!("no event has the id `{id}`"))),
+        facts => Ok(axum::Json(json!({ "deleted": facts })).into_response()),
+    }
+}
+
+/// How an id that Gemba gave is written.
+fn written_id(id: FactId) -> String {
+    format!("g-{:016x}", id.0)
+}
+
+fn given_id(text: &str) -> Option<FactId> {
+    let digits = text.strip_prefix("g-").filter(|d| d.len() == 16)?;
+    u64::from_str_radix(digits, 16).ok().map(FactId)
+}
+
+fn parse<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|e| no_json(&e))
+}
+
+fn no_json(error: &serde_json::Error) -> Problem {
+    Problem::bad("", format!("the body cannot be read: {error}"))
+}
+
+async fn post(shared: &Shared, facts: Vec<Fact>) -> Result<Posted, Problem> {
+    match shared.inbox.post(facts) {
+        Ok(answer) => wait(answer).await,
+        Err(Busy) => Err(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            None,
+            format!("{} facts wait to be stored; ask again in a second", shared.inbox.waiting()),
+        )),
+    }
+}
+
+/// Whether two facts under one identity say different things.
+fn conflicts(new: &Fact, stored: &Fact) -> bool {
+    let mut new = new.clone();
+    new.receive(stored.received_at().unwrap_or_default());
+    set_request(&mut new, request(stored).to_owned());
+    new != *stored
+}
+
+macro_rules! of_clients {
+    ($fact:expr, $f:ident => $body:expr, $other:expr) => {
+        match $fact {
+            Fact::Activity($f) => $body,
+            Fact::Production($f) => $body,
+            Fact::AttendanceMark($f) => $body,
+            Fact::PlateRead($f) => $body,
+            Fact::Review($f) => $body,
+            Fact::FrameExport($f) => $body,
+            Fact::DeviceStatus($f) => $body,
+            _ => $other,
+        }
+    };
+}
+
+/// The client's own id, or nothing.
+fn request(fact: &Fact) -> &str {
+    of_clients!(fact, f => &f.request, "")
+}
+
+fn set_request(fact: &mut Fact, own: String) {
+    of_clients!(fact, f => f.request = own, ());
+}
+
+/// A stored fact as its client wrote it, with the id and the instant that it was given.
+fn fact_json(fact: &Fact) -> Value {
+    let own = request(fact);
+    let id = if own.is_empty() { written_id(fact.id()) } else { own.to_owned() };
+    let mut row = match fact {
+        Fact::Activity(f) => json!({
+            "worker_id": f.worker, "workstation_id": f.station, "event_type": f.state, "count": 0,
+            "confidence": f64::from(f.confidence.0) / 1e4, "model_id": f.model, "model_version": f.model_version,
+        }),
+        Fact::Production(f) => json!({
+            "worker_id": f.worker, "workstation_id": f.station, "event_type": "product_count", "count": f.count,
+            "confidence": f64::from(f.confidence.0) / 1e4, "model_id": f.model, "model_version": f.model_version,
+        }),
+        Fact::AttendanceMark(f) => json!({
+            "employee_id": f.employee, "kind": f.kind, "camera": f.camera, "confidence": f64::from(f.confidence.0) / 1e4,
+        }),
+        Fact::PlateRead(f) => json!({ "camera": f.camera, "plate": f.text, "confidence": f64::from(f.confidence.0) / 1e4 }),
+        Fact::Review(f) => json!({
+            "camera": f.camera, "session": f.session.rfc3339(), "outcome": f.outcome, "reviewer": f.reviewer,
+        }),
+        Fact::FrameExport(f) => json!({
+            "camera": f.camera, "session": f.session.rfc3339(), "ok": f.ok, "frames": f.frames,
+        }),
+        Fact::DeviceStatus(f) => json!({ "device": f.device, "state": f.state, "detail": f.detail }),
+        // Cameras' facts are not posted.
+        _ => json!({}),
+    };
+    row["id"] = id.into();
+    row["timestamp"] = fact.bucket().rfc3339().into();
+    row["received_at"] = fact.received_at().map(EventTime::rfc3339).into();
+    row
+}
+
+/// A 429 or 503 says when to come back.
+pub fn retry_after(mut response: Response) -> Response {
+    if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// The wall clock, µs UTC.
+#[expect(clippy::disallowed_methods, reason = "a report may not lie in the future of this machine")]
+fn wall_clock() -> EventTime {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    EventTime(since.map_or(0, |d| d.as_micros() as i64))
+}

@@ -1,0 +1,128 @@
+//! The inbox: what the endpoint asks of the committer, and how it is answered.
+//!
+//! Bounded by the facts that are in it: who would pass the bound is refused at once ([`Busy`]) and asks again
+//! later. Nothing waits in memory that nobody counted.
+
+use crossbeam_channel::{Receiver, Sender};
+use gemba_schemas::fact::Fact;
+use gemba_schemas::id::FactId;
+use gemba_schemas::rule::Rule;
+use gemba_schemas::time::{EventTime, Tick};
+use gemba_sinks::EventRange;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use tokio::sync::oneshot;
+
+/// Facts that may wait for their answer.
+const BOUND: usize = 200_000;
+
+/// What is asked.
+pub enum Request {
+    /// Keep these facts of clients; `received_at` is still to be set.
+    Facts(Vec<Fact>, oneshot::Sender<Posted>),
+    /// Take back the events of this range.
+    WithdrawRange(EventRange, oneshot::Sender<Withdrawn>),
+    /// Take back the fact of this identity.
+    WithdrawId(FactId, oneshot::Sender<Withdrawn>),
+    /// These rules from now on; the text is kept beside the lake.
+    Rules(Vec<Rule>, String, oneshot::Sender<Reloaded>),
+}
+
+/// What became of facts: journaled, synced and through the dataflow.
+#[derive(Debug, Default)]
+pub struct Posted {
+    /// When the first was accepted, µs UTC; the others each a microsecond later.
+    pub first: i64,
+    /// Facts that were there already, by index, each with the one that counts.
+    pub duplicates: BTreeMap<usize, Fact>,
+    /// Whether all this is so; otherwise the run is ending, and nothing is known.
+    pub accepted: bool,
+}
+
+impl Posted {
+    /// When the fact of this index was accepted.
+    pub fn received_at(&self, index: usize) -> EventTime {
+        EventTime(self.first + index as i64)
+    }
+}
+
+/// How many facts were taken back.
+#[derive(Debug)]
+pub struct Withdrawn {
+    /// Facts.
+    pub facts: usize,
+}
+
+/// What new rules changed.
+#[derive(Debug, serde::Serialize)]
+pub struct Reloaded {
+    /// Rules that came, and that left.
+    pub rules: (usize, usize),
+    /// Rows that came and that left, by view; only views that changed.
+    pub rows: BTreeMap<&'static str, (usize, usize)>,
+    /// The tick from which they hold.
+    pub tick: Tick,
+}
+
+/// There is too much in the inbox.
+#[derive(Debug)]
+pub struct Busy;
+
+/// The endpoint's end.
+#[derive(Clone)]
+pub struct Inbox {
+    sender: Sender<Request>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// The committer's end.
+pub struct Outbox {
+    /// What is asked, in order.
+    pub requests: Receiver<Request>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// Both ends.
+pub fn inbox() -> (Inbox, Outbox) {
+    let (sender, requests) = crossbeam_channel::unbounded();
+    let waiting = Arc::new(AtomicUsize::new(0));
+    (Inbox { sender, waiting: waiting.clone() }, Outbox { requests, waiting })
+}
+
+impl Inbox {
+    /// Asks for facts to be kept. The answer comes when they are durable and derived from.
+    pub fn post(&self, facts: Vec<Fact>) -> Result<oneshot::Receiver<Posted>, Busy> {
+        let count = facts.len();
+        if self.waiting.fetch_add(count, Relaxed) + count > BOUND {
+            self.waiting.fetch_sub(count, Relaxed);
+            return Err(Busy);
+        }
+        Ok(self.ask(|reply| Request::Facts(facts, reply)))
+    }
+
+    /// Asks for anything else.
+    pub fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> oneshot::Receiver<T> {
+        let (reply, answer) = oneshot::channel();
+        // A closed inbox drops the request and with it the reply: the answer is an error then.
+        let _ = self.sender.send(request(reply));
+        answer
+    }
+
+    /// Facts that wait for their answer.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed)
+    }
+}
+
+impl Outbox {
+    /// An inbox that nobody can write to.
+    pub fn closed() -> Self {
+        Self { requests: crossbeam_channel::never(), waiting: Arc::default() }
+    }
+
+    /// `facts` were answered.
+    pub fn answered(&self, facts: usize) {
+        self.waiting.fetch_sub(facts, Relaxed);
+    }
+}

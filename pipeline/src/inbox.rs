@@ -8,8 +8,10 @@ use gemba_schemas::fact::Fact;
 use gemba_schemas::id::FactId;
 use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
+use gemba_schemas::view::ViewRow;
 use gemba_sinks::EventRange;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tokio::sync::oneshot;
@@ -57,12 +59,40 @@ pub struct Withdrawn {
 /// What new rules changed.
 #[derive(Debug, serde::Serialize)]
 pub struct Reloaded {
-    /// Rules that came, and that left.
-    pub rules: (usize, usize),
+    /// Rules that came.
+    pub added: Vec<Rule>,
+    /// Rules that left.
+    pub removed: Vec<Rule>,
     /// Rows that came and that left, by view; only views that changed.
     pub rows: BTreeMap<&'static str, (usize, usize)>,
+    /// The first of these rows.
+    pub first: Vec<RowChange>,
     /// The tick from which they hold.
     pub tick: Tick,
+    /// Whether cameras or models changed too, which takes a new start.
+    pub restart_needed: bool,
+}
+
+/// A row that came (+1) or left (−1).
+#[derive(Debug, serde::Serialize)]
+pub struct RowChange {
+    /// +1 or −1.
+    pub diff: i64,
+    /// The row, under the name of its type.
+    pub row: ViewRow,
+}
+
+impl fmt::Display for Reloaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "reloaded: {} rules added, {} removed", self.added.len(), self.removed.len())?;
+        for (view, (came, left)) in &self.rows {
+            write!(f, "; {view} +{came} -{left}")?;
+        }
+        if self.restart_needed {
+            f.write_str("; cameras or models changed too: that takes effect at the next start")?;
+        }
+        Ok(())
+    }
 }
 
 /// There is too much in the inbox.

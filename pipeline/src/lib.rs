@@ -23,8 +23,9 @@
 //! | [`dataflow`] | the whole graph on one screen |
 //! | [`footage`], [`unit`] | what is read, and the operator that reads it |
 //! | [`worker`], [`commit`], [`engine`] | the threads: workers, the one writer, a run from start to end |
-//! | [`inbox`], [`endpoint`] | what clients ask, and HTTP |
+//! | [`inbox`], [`reload`], [`endpoint`] | what clients ask, new rules, and HTTP |
 //! | [`cli`], [`terminal`], [`text`], [`signal`], [`progress`] | the command line and what it shows |
+//! | [`whatif`] | two sets of rules over the same facts |
 //! | [`demo`], [`overlay`], [`draw`] | rendered footage with known truth; annotated video |
 
 pub mod cli;
@@ -38,10 +39,12 @@ pub mod footage;
 pub mod inbox;
 pub mod overlay;
 pub mod progress;
+pub mod reload;
 pub mod signal;
 pub mod terminal;
 pub mod text;
 pub mod unit;
+pub mod whatif;
 pub mod worker;
 
 /// Something that another process holds: exit code 4.

@@ -52,7 +52,7 @@ pub fn run(args: Demo) -> anyhow::Result<ExitCode> {
         site_text,
         serving: None,
     };
-    let summary = replay::replay(&site, options, None, false)?;
+    let summary = replay::replay((&site, &rendered.site), options, None, false)?;
     terminal::summary(&summary);
     if summary.interrupted {
         return Ok(replay::exit_code(&summary));
@@ -77,7 +77,7 @@ pub fn run(args: Demo) -> anyhow::Result<ExitCode> {
             site_text: std::fs::read_to_string(&rendered.site)?,
             serving: None,
         };
-        replay::replay(&site, options, Some(&args.listen), false)?;
+        replay::replay((&site, &rendered.site), options, Some(&args.listen), false)?;
     }
     Ok(if comparison.all_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -4,6 +4,8 @@ use super::{Format, output};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use clap::Args;
+use gemba_schemas::view::ViewKind;
+use gemba_sinks::ViewDiff;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -25,20 +27,31 @@ pub struct Diff {
 
 /// Runs it.
 pub fn run(args: Diff) -> anyhow::Result<ExitCode> {
-    if let Some(view) = &args.view
-        && gemba_schemas::view::ViewKind::by_name(view).is_none()
+    known_view(args.view.as_deref())?;
+    print(gemba_sinks::diff(&args.a, &args.b)?, args.view.as_deref(), args.format)
+}
+
+/// Refuses a view that there is not.
+pub(super) fn known_view(view: Option<&str>) -> anyhow::Result<()> {
+    if let Some(view) = view
+        && ViewKind::by_name(view).is_none()
     {
-        let names: Vec<_> = gemba_schemas::view::ViewKind::ALL.iter().map(|k| k.table_name()).collect();
+        let names: Vec<_> = ViewKind::ALL.iter().map(|k| k.table_name()).collect();
         anyhow::bail!("no view is called `{view}`; the views are {}", names.join(", "));
     }
+    Ok(())
+}
+
+/// Prints the rows that differ.
+pub(super) fn print(diffs: Vec<ViewDiff>, only: Option<&str>, format: Format) -> anyhow::Result<ExitCode> {
     let mut same = true;
-    for view in gemba_sinks::diff(&args.a, &args.b)? {
+    for view in diffs {
         let name = view.view.table_name();
-        if view.is_empty() || args.view.as_deref().is_some_and(|only| only != name) {
+        if view.is_empty() || only.is_some_and(|only| only != name) {
             continue;
         }
         same = false;
-        if args.format == Format::Table {
+        if format == Format::Table {
             println!(
                 "{name}: {} gone, {} new, {} changed",
                 view.only_a.num_rows(),
@@ -52,9 +65,9 @@ pub fn run(args: Diff) -> anyhow::Result<ExitCode> {
             marked(name, "<", &view.changed_a)?,
             marked(name, ">", &view.changed_b)?,
         ];
-        output::batches(&rows, args.format)?;
+        output::batches(&rows, format)?;
     }
-    if same && args.format == Format::Table {
+    if same && format == Format::Table {
         println!("no difference");
     }
     Ok(ExitCode::SUCCESS)

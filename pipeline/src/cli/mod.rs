@@ -5,9 +5,11 @@ pub mod demo;
 pub mod diff;
 pub mod output;
 pub mod overlay;
+pub mod reload;
 pub mod replay;
 pub mod serve;
 pub mod sql;
+pub mod whatif;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -52,6 +54,10 @@ pub enum Command {
     Sql(sql::Sql),
     /// Print the rows in which two data directories differ, per view.
     Diff(diff::Diff),
+    /// Print the rows that other rules would change; nothing is written.
+    Whatif(whatif::WhatIf),
+    /// Ask a running `gemba serve` to read its site file again.
+    Reload(reload::Reload),
     /// Write a copy of a clip with boxes, track ids, zones, codes and sessions drawn in.
     Overlay(overlay::Overlay),
     /// Render footage with known truth, replay it, print truth against found, and serve the result.
@@ -117,6 +123,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::run(args),
         Command::Sql(args) => sql::run(args),
         Command::Diff(args) => diff::run(args),
+        Command::Whatif(args) => whatif::run(args),
+        Command::Reload(args) => reload::run(args),
         Command::Overlay(args) => overlay::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Tables => {

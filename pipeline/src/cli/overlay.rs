@@ -85,7 +85,7 @@ pub fn run(args: Overlay) -> anyhow::Result<ExitCode> {
                 site_text,
                 serving: None,
             };
-            let summary = replay::replay(&site, options, None, false)?;
+            let summary = replay::replay((&site, &args.site), options, None, false)?;
             if summary.interrupted {
                 return Ok(replay::exit_code(&summary));
             }

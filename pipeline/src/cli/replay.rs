@@ -4,12 +4,13 @@ use crate::endpoint;
 use crate::engine::{self, EngineError, Handle, Options, Serving, Summary};
 use crate::footage::Speed;
 use crate::inbox;
+use crate::reload::Reload;
 use crate::terminal::{self, Ticker};
 use crate::unit::Override;
 use clap::Args;
 use gemba_schemas::site::Site;
 use gemba_sinks::Live;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -87,7 +88,7 @@ pub fn run(args: Replay) -> anyhow::Result<ExitCode> {
         serving: None,
     };
     let listen = args.serve.then(|| args.listen.unwrap_or_else(|| site.endpoint.listen.clone()));
-    let summary = replay(&site, options, listen.as_deref(), args.quiet || args.json)?;
+    let summary = replay((&site, &args.site), options, listen.as_deref(), args.quiet || args.json)?;
     if args.json {
         println!("{}", serde_json::to_string(&summary)?);
     } else if !args.quiet {
@@ -97,16 +98,26 @@ pub fn run(args: Replay) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs a replay with progress on the terminal, and serves it when asked to.
-pub fn replay(site: &Site, mut options: Options, listen: Option<&str>, quiet: bool) -> anyhow::Result<Summary> {
+pub fn replay(
+    (site, site_path): (&Site, &Path),
+    mut options: Options,
+    listen: Option<&str>,
+    quiet: bool,
+) -> anyhow::Result<Summary> {
     let handle = Handle::new(&options);
-    crate::signal::on_interrupt({
-        let footage = handle.footage.clone();
-        move || footage.stop()
-    });
     let (inbox, outbox) = inbox::inbox();
     let live = Arc::new(Live::default());
     options.serving = listen.is_some().then(|| Serving { outbox, live: live.clone() });
-    let shared = endpoint::Shared::new(site, handle.progress.clone(), inbox, live);
+    let shared = endpoint::Shared::new(site, handle.progress.clone(), (inbox, live), options.paths.lake.clone());
+    let reload = Reload::new(site_path.to_owned(), site, shared.inbox.clone());
+    shared.reload_with(reload.clone());
+    crate::signal::on_signals(
+        {
+            let footage = handle.footage.clone();
+            move || footage.stop()
+        },
+        listen.map(|_| Box::new(move || reload.start()) as Box<dyn Fn() + Send>),
+    );
     let server =
         listen.map(|listen| endpoint::start(listen, shared.clone()).map_err(|e| in_use(listen, &e))).transpose()?;
     if let Some(server) = &server

@@ -37,6 +37,6 @@ pub fn run(args: Serve) -> anyhow::Result<ExitCode> {
         serving: None,
     };
     let listen = args.listen.unwrap_or_else(|| site.endpoint.listen.clone());
-    replay::replay(&site, options, Some(&listen), false)?;
+    replay::replay((&site, &path), options, Some(&listen), false)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! What clients ask of the committer: facts, deletions, new rules; and the answers, at the tick that has them.
 
 use super::Committer;
-use crate::inbox::{Posted, Reloaded, Request, Withdrawn};
+use crate::inbox::{Posted, Reloaded, Request, RowChange, Withdrawn};
 use crate::worker::Feed;
 use gemba_correlate::Receipt;
 use gemba_schemas::fact::Fact;
@@ -13,6 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 use tokio::sync::oneshot;
 
+/// Changed rows that the answer to new rules shows.
+const FIRST: usize = 100;
+
 /// Something that was asked and not answered.
 pub(super) struct Asked {
     /// The tick that has the answer; `None` until it is fed.
@@ -23,7 +26,7 @@ pub(super) struct Asked {
 enum Answer {
     Posted(Posted, usize, oneshot::Sender<Posted>),
     Withdrawn(usize, oneshot::Sender<Withdrawn>),
-    Reloaded((usize, usize), oneshot::Sender<Reloaded>),
+    Reloaded(Vec<(Rule, isize)>, oneshot::Sender<Reloaded>),
 }
 
 impl Committer {
@@ -106,14 +109,12 @@ impl Committer {
         let mut changes: Vec<(Rule, isize)> = rules.iter().cloned().map(|r| (r, 1)).collect();
         changes.extend(self.rules.drain(..).map(|r| (r, -1)));
         differential_dataflow::consolidation::consolidate(&mut changes);
-        let came = changes.iter().filter(|(_, n)| *n > 0).count();
-        let left = changes.len() - came;
         let tick = self.next_tick();
         self.rules_from.push((tick, rule::digest(&rules)));
         self.rules = rules;
         self.site_text = text;
         self.in_flight.push_back((tick, self.journal.last(), 0));
-        self.asked.push_back(Asked { tick: Some(tick), answer: Answer::Reloaded((came, left), reply) });
+        self.asked.push_back(Asked { tick: Some(tick), answer: Answer::Reloaded(changes.clone(), reply) });
         self.send(Feed { tick, rules: changes, closes: true, ..Feed::default() });
     }
 
@@ -149,7 +150,13 @@ impl Committer {
                         let (came, left) = rows.entry(row.kind().table_name()).or_default();
                         *(if *diff > 0 { came } else { left }) += 1;
                     }
-                    let _ = reply.send(Reloaded { rules, rows, tick });
+                    let of = |sign: isize| {
+                        rules.iter().filter(|(_, n)| n.signum() == sign).map(|(r, _)| r.clone()).collect()
+                    };
+                    let first =
+                        changes.iter().take(FIRST).map(|(row, diff)| RowChange { diff: *diff, row: row.clone() });
+                    let (added, removed, first) = (of(1), of(-1), first.collect());
+                    let _ = reply.send(Reloaded { added, removed, rows, first, tick, restart_needed: false });
                 }
             }
         }

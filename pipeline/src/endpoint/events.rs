@@ -389,7 +389,9 @@ fn fact_json(fact: &Fact) -> Value {
         Fact::AttendanceMark(f) => json!({
             "employee_id": f.employee, "kind": f.kind, "camera": f.camera, "confidence": f64::from(f.confidence.0) / 1e4,
         }),
-        Fact::PlateRead(f) => json!({ "camera": f.camera, "plate": f.text, "confidence": f64::from(f.confidence.0) / 1e4 }),
+        Fact::PlateRead(f) => {
+            json!({ "camera": f.camera, "plate": f.text, "confidence": f64::from(f.confidence.0) / 1e4 })
+        }
         Fact::Review(f) => json!({
             "camera": f.camera, "session": f.session.rfc3339(), "outcome": f.outcome, "reviewer": f.reviewer,
         }),

@@ -9,22 +9,31 @@
 //! | `/metrics` | Prometheus |
 //! | `/api/v1/views` | the views with their schemas |
 //! | `/api/v1/views/{view}` | rows: `from`, `to`, `camera`, `limit`, `cursor`; JSON, or Arrow IPC by `Accept` |
+//! | `/api/v1/views/{view}/{key}/facts` | the facts under a row |
+//! | `/api/v1/productivity/workers`, `stations`, `floor` | sums over `from`, `to` |
+//! | `/api/v1/drift` | how far models are from what they were |
 //! | `POST /api/v1/events`, `…/batch`, `…/stream` | events of workers: one, up to 10,000, lines without end |
 //! | `DELETE /api/v1/events`, `…/{id}` | takes events back |
 //! | `POST /api/v1/attendance/check-in`, `check-out` | somebody came, went |
 //! | `POST /api/v1/vehicle/validate-plate` | a plate was read |
 //! | `POST /api/v1/reviews`, `exports`, `devices` | a session was reviewed, exported; a device's state |
+//! | `POST /api/v1/reload` | reads the site file again |
 //! | `/openapi.json` | all of this, for machines |
 
 mod body;
+mod drift;
 mod events;
+mod lineage;
 mod metrics;
 mod openapi;
 mod page;
 mod views;
+mod work;
 
 use crate::inbox::Inbox;
 use crate::progress::Progress;
+use crate::reload::{Reload, ReloadError};
+use arrow::array::RecordBatch;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
@@ -33,7 +42,8 @@ use axum::routing::{delete, get, post};
 use gemba_schemas::view::ViewRow;
 use gemba_sinks::{Live, SinkError, StoreReader};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::oneshot;
 
 /// What the routes share.
@@ -49,6 +59,9 @@ pub struct Shared {
     /// The rows as of the last tick.
     pub live: Arc<Live>,
     reader: Mutex<Option<StoreReader>>,
+    reload: OnceLock<Reload>,
+    /// The lake's folder.
+    pub lake: PathBuf,
 }
 
 impl Shared {
@@ -61,7 +74,14 @@ impl Shared {
             inbox,
             live,
             reader: Mutex::new(None),
+            reload: OnceLock::new(),
+            lake,
         })
+    }
+
+    /// How the site file is read again.
+    pub fn reload_with(&self, reload: Reload) {
+        let _ = self.reload.set(reload);
     }
 
     /// From now on rows can be read.
@@ -182,6 +202,10 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/api/v1/reviews", post(events::review))
         .route("/api/v1/exports", post(events::export))
         .route("/api/v1/devices", post(events::device))
+        .route("/api/v1/views/{view}/{key}/facts", get(lineage::facts))
+        .route("/api/v1/productivity/{of}", get(work::productivity))
+        .route("/api/v1/drift", get(drift::drift))
+        .route("/api/v1/reload", post(reload))
         .route("/openapi.json", get(openapi::document))
         .fallback(|| async {
             Problem {
@@ -203,6 +227,18 @@ async fn readyz(axum::extract::State(shared): axum::extract::State<Arc<Shared>>)
     }
 }
 
+/// Reads the site file again.
+async fn reload(axum::extract::State(shared): axum::extract::State<Arc<Shared>>) -> Result<Response, Problem> {
+    let Some(reload) = shared.reload.get() else { return Err(Problem::ending()) };
+    match reload.run().await {
+        Ok(reloaded) => Ok(axum::Json(reloaded).into_response()),
+        Err(ReloadError::Site(error)) => {
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, None, format!("nothing changed: {error}")))
+        }
+        Err(ReloadError::Ending) => Err(Problem::ending()),
+    }
+}
+
 /// A plain-text or HTML response with its type.
 fn typed(content_type: &'static str, body: impl IntoResponse) -> Response {
     ([(header::CONTENT_TYPE, content_type)], body).into_response()
@@ -210,15 +246,22 @@ fn typed(content_type: &'static str, body: impl IntoResponse) -> Response {
 
 /// A row of a view as JSON, computed columns left out.
 fn row_json(row: &ViewRow) -> serde_json::Value {
-    let batch = row.kind().encode(std::iter::once(row));
+    match batches_json(&[row.kind().encode(std::iter::once(row))]) {
+        serde_json::Value::Array(mut rows) => rows.pop().unwrap_or_default(),
+        _ => serde_json::Value::Null,
+    }
+}
+
+/// Rows as a JSON array of objects.
+fn batches_json(batches: &[RecordBatch]) -> serde_json::Value {
     let mut bytes = Vec::new();
     let mut writer = arrow::json::WriterBuilder::new()
         .with_explicit_nulls(true)
         .build::<_, arrow::json::writer::JsonArray>(&mut bytes);
-    let written =
-        crate::text::with_offsets(&batch).and_then(|batch| writer.write(&batch)).and_then(|()| writer.finish());
+    let written = batches
+        .iter()
+        .try_for_each(|batch| writer.write(&crate::text::with_offsets(batch)?))
+        .and_then(|()| writer.finish());
     drop(writer);
-    let mut rows: Vec<serde_json::Value> =
-        written.ok().and_then(|()| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    rows.pop().unwrap_or_default()
+    written.ok().and_then(|()| serde_json::from_slice(&bytes).ok()).unwrap_or_else(|| serde_json::json!([]))
 }

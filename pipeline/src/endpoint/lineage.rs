@@ -1,0 +1,152 @@
+//! `/api/v1/views/{view}/{key}/facts`: from a row to the facts under it, out of the lake.
+//!
+//! The key is the row's key columns joined by `~`, instants in RFC 3339 (UTC) or µs.
+
+use super::{Problem, Shared};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use gemba_schemas::column::KeyPart;
+use gemba_schemas::fact::FactKind;
+use gemba_schemas::id::{Generation, Name};
+use gemba_schemas::time::{EventTime, Micros};
+use gemba_schemas::view::{ViewKind, ViewRow};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// Facts of each kind that are listed at most.
+const LIMIT: usize = 1_000;
+
+/// The facts under a row.
+pub async fn facts(
+    State(shared): State<Arc<Shared>>,
+    Path((view, key)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let Some(kind) = ViewKind::by_name(&view) else {
+        return Err(Problem::new(StatusCode::NOT_FOUND, Some("view"), format!("no view is called `{view}`")));
+    };
+    let parts: Vec<&str> = key.split('~').collect();
+    let row = {
+        let snapshot = shared.live.read();
+        snapshot.rows(kind, EventTime::MIN, EventTime::MAX).find(|row| is_key(&row.key(), &parts)).cloned()
+    };
+    let Some(row) = row else {
+        let columns = kind.table().key.join("~");
+        let message = format!("{view} has no row with the key `{key}`; a key is {columns}");
+        return Err(Problem::new(StatusCode::NOT_FOUND, Some("key"), message));
+    };
+    let lake = shared.lake.clone();
+    let facts = tokio::task::spawn_blocking(move || {
+        let mut facts = Map::new();
+        for (kind, condition) in under(&row) {
+            let table = kind.table();
+            let sql = format!("FROM {} WHERE {condition} ORDER BY {} LIMIT {LIMIT}", table.name, table.bucket);
+            let batches = gemba_sinks::query(&lake, &sql)?;
+            facts.insert(table.name.into(), super::batches_json(&batches));
+        }
+        Ok::<_, gemba_sinks::SinkError>(facts)
+    });
+    let facts = facts
+        .await
+        .map_err(|_| Problem::ending())?
+        .map_err(|e| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, None, e.to_string()))?;
+    Ok(axum::Json(json!({ "view": view, "key": key, "facts": Value::Object(facts) })).into_response())
+}
+
+fn is_key(key: &[KeyPart], parts: &[&str]) -> bool {
+    key.len() == parts.len()
+        && key.iter().zip(parts).all(|(part, text)| match part {
+            KeyPart::Text(own) => own == text,
+            KeyPart::Int(own) => {
+                text.parse() == Ok(*own) || EventTime::parse(text).is_some_and(|instant| instant.0 == *own)
+            }
+        })
+}
+
+fn text(name: &str) -> String {
+    format!("'{}'", name.replace('\'', "''"))
+}
+
+/// `column` within `[from, to]`.
+fn within(column: &str, from: EventTime, to: EventTime) -> String {
+    format!("{column} >= make_timestamptz({}) AND {column} <= make_timestamptz({})", from.0, to.0)
+}
+
+fn hour(column: &str, hour: EventTime) -> String {
+    within(column, hour, hour + Micros::HOUR - Micros(1))
+}
+
+fn of_generation(camera: Name, generation: Generation) -> String {
+    format!("camera = {} AND generation = {}", text(camera.as_str()), generation.0)
+}
+
+/// The facts that a row follows from, as conditions on their tables.
+fn under(row: &ViewRow) -> Vec<(FactKind, String)> {
+    let events = |condition: String| vec![(FactKind::Activity, condition.clone()), (FactKind::Production, condition)];
+    let points = |camera: Name, generation, track: u32, from, to| {
+        let condition =
+            format!("{} AND track = {track} AND {}", of_generation(camera, generation), within("ts", from, to));
+        vec![(FactKind::TrackPoint, condition)]
+    };
+    let of_camera = |camera: Name| format!("camera = {}", text(camera.as_str()));
+    match row {
+        ViewRow::PackingSession(r) => {
+            let ended = r.ended.unwrap_or(r.started + r.duration_us);
+            let own = of_generation(r.camera, r.generation);
+            // Codes may be shown, and the trigger seen, some time before the start and after the end.
+            let (from, to) = (r.started - Micros::MINUTE, ended + Micros::from_secs(10));
+            let overlaps = |first: &str, last: &str| {
+                format!("{own} AND {first} <= make_timestamptz({}) AND {last} >= make_timestamptz({})", to.0, from.0)
+            };
+            vec![
+                (FactKind::CodeRead, overlaps("first_seen", "last_seen")),
+                (FactKind::CodeMiss, overlaps("first_seen", "last_seen")),
+                (FactKind::MotionSpan, overlaps("started", "ended")),
+            ]
+        }
+        ViewRow::ZoneVisit(r) => points(r.camera, r.generation, r.track, r.entered, r.left),
+        ViewRow::LineCrossing(r) => {
+            points(r.camera, r.generation, r.track, r.ts - Micros::from_secs(2), r.ts + Micros::from_secs(2))
+        }
+        ViewRow::OccupancyMinute(r) => {
+            let minute = within("ts", r.minute, r.minute + Micros::MINUTE - Micros(1));
+            vec![(FactKind::TrackPoint, format!("{} AND {minute}", of_camera(r.camera)))]
+        }
+        ViewRow::OccupancyHour(r) => {
+            vec![(FactKind::TrackPoint, format!("{} AND {}", of_camera(r.camera), hour("ts", r.hour)))]
+        }
+        ViewRow::CoverageHour(r) => vec![
+            (FactKind::Coverage, format!("{} AND {}", of_camera(r.camera), hour("started", r.hour))),
+            (FactKind::Fault, format!("{} AND {}", of_camera(r.camera), hour("ts", r.hour))),
+        ],
+        ViewRow::WorkerHour(r) => events(format!("worker = {} AND {}", text(r.worker.as_str()), hour("ts", r.hour))),
+        ViewRow::StationHour(r) => events(format!("station = {} AND {}", text(r.station.as_str()), hour("ts", r.hour))),
+        ViewRow::FloorHour(r) => events(hour("ts", r.hour)),
+        ViewRow::Unregistered(r) => {
+            let span = within("ts", r.first_hour, r.last_hour + Micros::HOUR - Micros(1));
+            events(format!("{} = {} AND {span}", r.kind, text(r.name.as_str())))
+        }
+        ViewRow::DriftHour(r) => {
+            let (source, model) = (text(r.source.as_str()), text(r.model.as_str()));
+            let version = text(r.model_version.as_str());
+            let own = format!("station = {source} AND model = {model} AND model_version = {version}");
+            let span = hour("ts", r.hour);
+            let what = text(r.event_type.as_str());
+            vec![
+                (FactKind::Activity, format!("{own} AND state = {what} AND {span}")),
+                (FactKind::Production, format!("{own} AND {what} = 'product_count' AND {span}")),
+                (FactKind::TrackPoint, format!("camera = {source} AND class = {what} AND model = {model} AND {span}")),
+            ]
+        }
+        ViewRow::RetrainRequest(r) => {
+            let (source, model) = (text(r.source.as_str()), text(r.model.as_str()));
+            let span = within("ts", r.from_hour, r.to_hour + Micros::HOUR - Micros(1));
+            events(format!("station = {source} AND model = {model} AND {span}"))
+        }
+        ViewRow::LateFact(r) => FactKind::ALL
+            .iter()
+            .filter(|k| k.table_name() == r.kind.as_str())
+            .map(|k| (*k, format!("id = {}", r.id.0)))
+            .collect(),
+    }
+}

@@ -1,0 +1,71 @@
+//! Reading the site file again while a run serves: its rules become an input change, the past included.
+
+use crate::inbox::{Inbox, Reloaded, Request};
+use gemba_schemas::id::{Name, text_digest};
+use gemba_schemas::site::{Site, SiteError};
+use std::path::PathBuf;
+
+/// Why nothing changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The file is wrong.
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    /// Nobody is there to answer any more.
+    #[error("gemba is ending")]
+    Ending,
+}
+
+/// The site file of a run that serves.
+#[derive(Clone)]
+pub struct Reload {
+    path: PathBuf,
+    inbox: Inbox,
+    /// What vision does; it changes only at a start.
+    vision: Name,
+}
+
+impl Reload {
+    /// For the file that the run was started with.
+    pub fn new(path: PathBuf, site: &Site, inbox: Inbox) -> Self {
+        Self { path, inbox, vision: vision(site) }
+    }
+
+    /// Reads, validates and applies the file. A bad one changes nothing.
+    ///
+    /// # Errors
+    /// Everything that is wrong in the file, or that the run is ending.
+    pub async fn run(&self) -> Result<Reloaded, ReloadError> {
+        let text = std::fs::read_to_string(&self.path)
+            .map_err(|source| SiteError::Read { path: self.path.clone(), source })?;
+        let site = Site::parse(&text, &self.path)?;
+        let answer = self.inbox.ask(|reply| Request::Rules(site.rules(), text, reply));
+        let mut reloaded = answer.await.map_err(|_| ReloadError::Ending)?;
+        reloaded.restart_needed = self.vision != vision(&site);
+        Ok(reloaded)
+    }
+
+    /// Does it on a thread of its own, and says on stderr what came of it.
+    pub fn start(&self) {
+        let reload = self.clone();
+        let spawned = std::thread::Builder::new().name("reload".into()).spawn(move || {
+            let told = match tokio::runtime::Builder::new_current_thread().build() {
+                Ok(runtime) => runtime.block_on(reload.run()).map(|reloaded| reloaded.to_string()),
+                Err(_) => Err(ReloadError::Ending),
+            };
+            match told {
+                Ok(told) => eprintln!("{told}"),
+                Err(error) => eprintln!("not reloaded, nothing changed: {error}"),
+            }
+        });
+        if let Err(error) = spawned {
+            tracing::error!("not reloaded: {error}");
+        }
+    }
+}
+
+/// A digest of everything that footage is looked at with.
+fn vision(site: &Site) -> Name {
+    let cameras: Vec<_> = site.cameras.iter().map(|c| (&c.name, &c.source, c.needs())).collect();
+    text_digest(&format!("{:?}{cameras:?}", site.models))
+}

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! facts → split → dedupe ┬ points → polylines ─┬─────────────→ fates
-//!                        │                     ├─ ⋈ zones, fates → zone_visits ────┐
+//!                        │                     ├─ ⋈ zones, fates → zone_visits ────┬→ dwell_days
 //!                        │                     └─ ⋈ lines, fates → line_crossings ─┤
-//!                        ├ coverage → observed minutes ┬─────────→ occupancy_minutes → occupancy_hours
+//!                        ├ coverage → observed minutes ┬─────────→ occupancy_minutes → _hours, _days, _months
 //!                        │ faults ─────────────────────┴─────────→ coverage_hours
 //!                        └ reads, misses, motion ⋈ profiles, now → packing_sessions
 //! ```
@@ -17,6 +17,7 @@
 
 mod coverage;
 mod dedupe;
+mod dwell;
 mod lines;
 mod occupancy;
 mod packing;
@@ -55,14 +56,18 @@ pub fn correlate<'scope>(
     let crossings = lines::line_crossings(polylines, fates, rules.lines.clone());
 
     let observed = coverage::observed_minutes(facts.coverage.clone());
-    let (minutes, hours) = occupancy::occupancy(crossings.clone(), visits.clone(), observed.clone(), &rules);
+    let occupancy = occupancy::occupancy(crossings.clone(), visits.clone(), observed.clone(), &rules);
+    let dwell_days = dwell::dwell_days(visits.clone(), &rules);
     let coverage_hours = coverage::coverage_hours(observed, facts.coverage, facts.faults, rules.clock);
 
     sessions.map(ViewRow::from).concatenate([
         visits.map(ViewRow::from),
         crossings.map(ViewRow::from),
-        minutes.map(ViewRow::from),
-        hours.map(ViewRow::from),
+        occupancy.minutes.map(ViewRow::from),
+        occupancy.sums.hours.map(ViewRow::from),
         coverage_hours.map(ViewRow::from),
+        occupancy.sums.days.map(ViewRow::from),
+        occupancy.sums.months.map(ViewRow::from),
+        dwell_days.map(ViewRow::from),
     ])
 }

@@ -49,7 +49,8 @@ impl Table {
         }
     }
 
-    /// The computed columns that the edge adds: `x_s` for each `x_us`, `mean` where there is an integral.
+    /// The computed columns that the edge adds: `x_s` for each `x_us`, `mean` where there is an integral, and
+    /// the view's own ratios.
     pub fn edge_columns(&self) -> Vec<EdgeColumn> {
         let mut edge: Vec<_> = self
             .columns
@@ -68,6 +69,19 @@ impl Table {
                 doc: "Time-weighted mean count over the observed part.".into(),
             });
         }
+        let own: &[(&str, &str, &str)] = match self.name {
+            "dwell_days" => &[(
+                "mean_s",
+                "dwell_us / 1e6 / nullif(visits, 0)",
+                "Mean dwell of the visits that counted, in seconds.",
+            )],
+            _ => &[],
+        };
+        edge.extend(own.iter().map(|(name, sql, doc)| EdgeColumn {
+            name: (*name).into(),
+            sql: (*sql).into(),
+            doc: (*doc).into(),
+        }));
         edge
     }
 }

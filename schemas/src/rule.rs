@@ -116,3 +116,9 @@ pub fn digest<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Name {
         .fold(0u64, u64::wrapping_add);
     Name::new(&format!("{sum:016x}"))
 }
+
+/// The digest of the rules that these are the digests of, as if [`digest`] had been given them all.
+pub fn joined(digests: impl IntoIterator<Item = Name>) -> Name {
+    let sums = digests.into_iter().map(|d| u64::from_str_radix(d.as_str(), 16).unwrap_or(0));
+    Name::new(&format!("{:016x}", sums.fold(0, u64::wrapping_add)))
+}

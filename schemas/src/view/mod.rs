@@ -2,12 +2,14 @@
 //! [`views!`]; every store, route, schema and page follows from the declaration.
 
 mod coverage;
+mod dwell;
 mod occupancy;
 mod packing;
 mod zones;
 
 pub use coverage::CoverageHour;
-pub use occupancy::{OccupancyHour, OccupancyMinute, ScopeKind};
+pub use dwell::DwellDay;
+pub use occupancy::{OccupancyDay, OccupancyHour, OccupancyMinute, OccupancyMonth, ScopeKind};
 pub use packing::{PackingSession, SessionStatus, SessionVerdict};
 pub use zones::{LineCrossing, VisitEnd, ZoneVisit};
 
@@ -70,4 +72,7 @@ macro_rules! views {
     };
 }
 
-views! { PackingSession, ZoneVisit, LineCrossing, OccupancyMinute, OccupancyHour, CoverageHour, }
+views! {
+    PackingSession, ZoneVisit, LineCrossing, OccupancyMinute, OccupancyHour, CoverageHour,
+    OccupancyDay, OccupancyMonth, DwellDay,
+}

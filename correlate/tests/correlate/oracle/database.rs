@@ -40,6 +40,9 @@ fn oracle(kind: ViewKind) -> &'static str {
         ViewKind::OccupancyMinute => include_str!("occupancy_minutes.sql"),
         ViewKind::OccupancyHour => include_str!("occupancy_hours.sql"),
         ViewKind::CoverageHour => include_str!("coverage_hours.sql"),
+        ViewKind::OccupancyDay => include_str!("occupancy_days.sql"),
+        ViewKind::OccupancyMonth => include_str!("occupancy_months.sql"),
+        ViewKind::DwellDay => include_str!("dwell_days.sql"),
     }
 }
 
@@ -126,6 +129,22 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
     }
 }
 
+/// Digests of several rules at once: the zones of a kind at a camera, with the clock.
+fn insert_joined_digests(db: &Connection, rules: &[Rule]) {
+    db.execute_batch("CREATE TABLE rule_zone_kind (camera VARCHAR, kind VARCHAR, digest_clock VARCHAR)").unwrap();
+    let clock = rules.iter().filter(|r| matches!(r, Rule::Clock(_)));
+    let mut kinds: BTreeMap<(&str, &str), Vec<&Rule>> = BTreeMap::new();
+    for rule in rules {
+        if let Rule::Zone(zone) = rule {
+            kinds.entry((zone.camera.as_str(), zone.kind.as_str())).or_default().push(rule);
+        }
+    }
+    for ((camera, kind), zones) in kinds {
+        let sum = digest(zones.into_iter().chain(clock.clone()));
+        db.execute("INSERT INTO rule_zone_kind VALUES (?, ?, ?)", [camera, kind, sum.as_str()]).unwrap();
+    }
+}
+
 /// What the oracle says, every view.
 pub fn answers(facts: &[Fact], rules: &[Rule], now: &[EventTime]) -> BTreeMap<ViewRow, isize> {
     let db = Connection::open_in_memory().unwrap();
@@ -139,6 +158,7 @@ pub fn answers(facts: &[Fact], rules: &[Rule], now: &[EventTime]) -> BTreeMap<Vi
         }
     }
     insert_rules(&db, rules, now);
+    insert_joined_digests(&db, rules);
     db.execute_batch(include_str!("prelude.sql")).unwrap();
     let mut rows = BTreeMap::new();
     // In order of declaration: the occupancy oracles stand on the answers before them.

@@ -36,13 +36,21 @@ impl Random {
 }
 
 /// Zone, daily reset in minutes, and the instant (s since the epoch) around which the scene lies.
-const PLACES: [(&str, i64, i64); 4] = [
+const PLACES: [(&str, i64, i64); 8] = [
     ("UTC", 180, 1_773_111_600),
     ("Asia/Kolkata", 180, 1_773_178_200),
     // The clocks go back at 01:00Z; the reset is at 02:00Z.
     ("Europe/Berlin", 180, 1_792_893_600),
     // The clocks go back by half an hour at 15:00Z; the reset is at 16:30Z.
     ("Australia/Lord_Howe", 180, 1_775_316_600),
+    // Midnight after 29 February.
+    ("Asia/Kolkata", 180, 1_835_461_800),
+    // The first of the month begins at 04:00Z; at 05:00Z the clocks go back to midnight.
+    ("America/Havana", 180, 1_793_507_400),
+    // The clocks go forward at midnight, 04:00Z.
+    ("America/Santiago", 180, 1_788_667_200),
+    // The clocks go back at midnight, 03:00Z, to the day before.
+    ("America/Santiago", 180, 1_775_358_000),
 ];
 
 /// A site and what was seen there.
@@ -284,7 +292,7 @@ fn rules(random: &mut Random, camera: Name) -> Vec<Rule> {
         rules.push(Rule::Zone(ZoneRule {
             camera,
             zone: Name::new(&format!("zone-{zone}")),
-            kind: "chair".into(),
+            kind: random.pick(&["chair", "chair", "wait"]).into(),
             polygon,
             min_dwell: Micros::from_secs(random.below(9)),
             bridge: Micros::from_secs(random.below(4)),

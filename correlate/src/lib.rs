@@ -6,7 +6,8 @@
 //!                        │                     └─ ⋈ lines, fates → line_crossings ─┤
 //!                        ├ coverage → observed minutes ┬─────────→ occupancy_minutes → _hours, _days, _months
 //!                        │ faults ─────────────────────┴─────────→ coverage_hours
-//!                        └ reads, misses, motion ⋈ profiles, now → packing_sessions
+//!                        ├ reads, misses, motion ⋈ profiles, now → packing_sessions ─┐
+//!                        └ reviews, exports ─────────────────────────────────────────┴→ quality_hours, quality_cameras
 //! ```
 //!
 //! Facts, rules and now may arrive at any worker, in any order, in any multiplicity. A closed tick means that the
@@ -22,6 +23,7 @@ mod lines;
 mod occupancy;
 mod packing;
 mod polyline;
+mod quality;
 mod rules;
 mod tick;
 mod zones;
@@ -49,6 +51,8 @@ pub fn correlate<'scope>(
     let generation_ends = coverage::generation_ends(facts.coverage.clone());
     let sessions = packing::sessions(&facts, generation_ends.clone(), &rules, now);
 
+    let quality = quality::quality(sessions.clone(), facts.reviews, facts.exports, &rules);
+
     let polylines = polyline::polylines(facts.points);
     let fates = polyline::fates(polylines.clone(), facts.ends, generation_ends);
     let polylines = polylines.map(|line| (line.track.shard(), line));
@@ -69,5 +73,7 @@ pub fn correlate<'scope>(
         occupancy.sums.days.map(ViewRow::from),
         occupancy.sums.months.map(ViewRow::from),
         dwell_days.map(ViewRow::from),
+        quality.hours.map(ViewRow::from),
+        quality.cameras.map(ViewRow::from),
     ])
 }

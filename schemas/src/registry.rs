@@ -75,6 +75,18 @@ impl Table {
                 "dwell_us / 1e6 / nullif(visits, 0)",
                 "Mean dwell of the visits that counted, in seconds.",
             )],
+            "quality_hours" => &[
+                (
+                    "empty_rate",
+                    "qr_failed / nullif(sessions, 0)",
+                    "Share of the ended sessions without a code, 0 to 1; NULL without sessions.",
+                ),
+                (
+                    "export_rate",
+                    "exports_ok / nullif(exports, 0)",
+                    "Share of the exports that worked, 0 to 1; NULL without exports.",
+                ),
+            ],
             _ => &[],
         };
         edge.extend(own.iter().map(|(name, sql, doc)| EdgeColumn {

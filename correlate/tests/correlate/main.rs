@@ -3,3 +3,4 @@
 mod oracle;
 mod scenarios;
 mod scenarios_days;
+mod scenarios_quality;

@@ -5,12 +5,14 @@ mod coverage;
 mod dwell;
 mod occupancy;
 mod packing;
+mod quality;
 mod zones;
 
 pub use coverage::CoverageHour;
 pub use dwell::DwellDay;
 pub use occupancy::{OccupancyDay, OccupancyHour, OccupancyMinute, OccupancyMonth, ScopeKind};
 pub use packing::{PackingSession, SessionStatus, SessionVerdict};
+pub use quality::{QualityCamera, QualityHour};
 pub use zones::{LineCrossing, VisitEnd, ZoneVisit};
 
 macro_rules! views {
@@ -74,5 +76,5 @@ macro_rules! views {
 
 views! {
     PackingSession, ZoneVisit, LineCrossing, OccupancyMinute, OccupancyHour, CoverageHour,
-    OccupancyDay, OccupancyMonth, DwellDay,
+    OccupancyDay, OccupancyMonth, DwellDay, QualityHour, QualityCamera,
 }

@@ -43,6 +43,8 @@ fn oracle(kind: ViewKind) -> &'static str {
         ViewKind::OccupancyDay => include_str!("occupancy_days.sql"),
         ViewKind::OccupancyMonth => include_str!("occupancy_months.sql"),
         ViewKind::DwellDay => include_str!("dwell_days.sql"),
+        ViewKind::QualityHour => include_str!("quality_hours.sql"),
+        ViewKind::QualityCamera => include_str!("quality_cameras.sql"),
     }
 }
 
@@ -129,9 +131,14 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
     }
 }
 
-/// Digests of several rules at once: the zones of a kind at a camera, with the clock.
+/// Digests of several rules at once: of the zones of a kind at a camera, of the profiles of a camera (and of none, where
+/// the camera is NULL), each with the clock too.
 fn insert_joined_digests(db: &Connection, rules: &[Rule]) {
-    db.execute_batch("CREATE TABLE rule_zone_kind (camera VARCHAR, kind VARCHAR, digest_clock VARCHAR)").unwrap();
+    db.execute_batch(
+        "CREATE TABLE rule_zone_kind (camera VARCHAR, kind VARCHAR, digest_clock VARCHAR);
+         CREATE TABLE rule_profiles (camera VARCHAR, digest VARCHAR, digest_clock VARCHAR);",
+    )
+    .unwrap();
     let clock = rules.iter().filter(|r| matches!(r, Rule::Clock(_)));
     let mut kinds: BTreeMap<(&str, &str), Vec<&Rule>> = BTreeMap::new();
     for rule in rules {
@@ -142,6 +149,18 @@ fn insert_joined_digests(db: &Connection, rules: &[Rule]) {
     for ((camera, kind), zones) in kinds {
         let sum = digest(zones.into_iter().chain(clock.clone()));
         db.execute("INSERT INTO rule_zone_kind VALUES (?, ?, ?)", [camera, kind, sum.as_str()]).unwrap();
+    }
+    let mut profiles: BTreeMap<Option<&str>, Vec<&Rule>> = BTreeMap::from([(None, vec![])]);
+    for rule in rules {
+        if let Rule::Packing(profile) = rule {
+            profiles.entry(Some(profile.camera.as_str())).or_default().push(rule);
+        }
+    }
+    for (camera, profiles) in profiles {
+        let sum = digest(profiles.iter().copied());
+        let with_clock = digest(profiles.into_iter().chain(clock.clone()));
+        let values = params![camera, sum.as_str(), with_clock.as_str()];
+        db.execute("INSERT INTO rule_profiles VALUES (?, ?, ?)", values).unwrap();
     }
 }
 

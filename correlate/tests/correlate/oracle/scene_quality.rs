@@ -1,0 +1,54 @@
+//! Reviews and exports of packing sessions: of starts at which there may be a session, and of others. Times lie on
+//! coarse grids, so that reviews tie.
+
+use super::scene::Random;
+use gemba_schemas::fact::{Fact, FrameExport, Review, ReviewOutcome};
+use gemba_schemas::id::{FactId, Generation, Name};
+use gemba_schemas::time::{EventTime, Micros};
+
+/// A camera that the site does not know: clients may report of it all the same.
+const UNKNOWN: &str = "cam-c";
+
+/// Where sessions of the camera may start: at the end of a trigger's sightings, or at a moving sample.
+fn starts(camera: &str, facts: &[Fact]) -> Vec<EventTime> {
+    let mut starts = Vec::new();
+    for fact in facts.iter().filter(|f| f.camera().as_str() == camera) {
+        match fact {
+            Fact::CodeRead(f) if f.text == "Go" => starts.push(f.last_seen),
+            Fact::MotionSpan(f) => {
+                let samples = f.offsets_ms.iter().zip(&f.energies).filter(|(_, energy)| **energy > 200);
+                starts.extend(samples.map(|(ms, _)| f.started + Micros::from_millis(i64::from(*ms))));
+            }
+            _ => {}
+        }
+    }
+    starts
+}
+
+/// What clients report of the sessions that `facts` may hold, around `base` (s since the epoch).
+pub fn facts(random: &mut Random, base: i64, size: usize, facts: &[Fact]) -> Vec<Fact> {
+    let mut found = Vec::new();
+    for camera in ["cam-a", "cam-b", UNKNOWN] {
+        let starts = starts(camera, facts);
+        for n in 0..size as i64 * 12 {
+            let session = if starts.is_empty() || random.one_in(3) {
+                EventTime((base + random.below(24) * 1800 - 7200) * 1_000_000)
+            } else {
+                random.pick(&starts)
+            };
+            let name: Name = camera.into();
+            let id = FactId::of("client", name, Generation(0), &[&n.to_le_bytes()]);
+            let ts = session + Micros::from_secs(random.below(3) * 40_000);
+            let received_at = ts + Micros::from_secs(random.below(2));
+            found.push(if random.one_in(2) {
+                let outcome = random.pick(ReviewOutcome::ALL);
+                let reviewer = random.pick(&["eve", "model"]).into();
+                Review { id, received_at, ts, camera: name, session, outcome, reviewer, request: "".into() }.into()
+            } else {
+                let ok = !random.one_in(3);
+                FrameExport { id, received_at, ts, camera: name, session, ok, frames: 3, request: "".into() }.into()
+            });
+        }
+    }
+    found
+}

@@ -8,6 +8,7 @@
 //!                        │ faults ─────────────────────┴─────────→ coverage_hours
 //!                        ├ reads, misses, motion ⋈ profiles, now → packing_sessions ─┐
 //!                        └ reviews, exports ─────────────────────────────────────────┴→ quality_hours, quality_cameras
+//!                                                                                       └ ⋈ alert rules → alerts
 //! ```
 //!
 //! Facts, rules and now may arrive at any worker, in any order, in any multiplicity. A closed tick means that the
@@ -16,6 +17,7 @@
 
 #![deny(missing_docs)]
 
+mod alerts;
 mod coverage;
 mod dedupe;
 mod dwell;
@@ -52,6 +54,7 @@ pub fn correlate<'scope>(
     let sessions = packing::sessions(&facts, generation_ends.clone(), &rules, now);
 
     let quality = quality::quality(sessions.clone(), facts.reviews, facts.exports, &rules);
+    let alerts = alerts::alerts(quality.hours.clone(), &rules);
 
     let polylines = polyline::polylines(facts.points);
     let fates = polyline::fates(polylines.clone(), facts.ends, generation_ends);
@@ -75,5 +78,6 @@ pub fn correlate<'scope>(
         dwell_days.map(ViewRow::from),
         quality.hours.map(ViewRow::from),
         quality.cameras.map(ViewRow::from),
+        alerts.map(ViewRow::from),
     ])
 }

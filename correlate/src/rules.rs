@@ -6,7 +6,7 @@
 
 use differential_dataflow::VecCollection;
 use gemba_schemas::id::Name;
-use gemba_schemas::rule::{ClockRule, LineRule, PackingRule, Rule, ZoneRule, digest};
+use gemba_schemas::rule::{AlertRule, ClockRule, LineRule, PackingRule, Rule, ZoneRule, digest};
 use gemba_schemas::time::Tick;
 
 /// The rules, one collection per kind; each row with the digest of itself.
@@ -17,6 +17,8 @@ pub struct Rules<'scope> {
     pub lines: VecCollection<'scope, Tick, (LineRule, Name), isize>,
     /// Packing profiles.
     pub packing: VecCollection<'scope, Tick, (PackingRule, Name), isize>,
+    /// Alerts.
+    pub alerts: VecCollection<'scope, Tick, (AlertRule, Name), isize>,
     /// The clock: one row, or none.
     pub clock: VecCollection<'scope, Tick, ClockRule, isize>,
 }
@@ -43,6 +45,6 @@ impl<'scope> Rules<'scope> {
                 })
             };
         }
-        Self { zones: kind!(Zone), lines: kind!(Line), packing: kind!(Packing), clock }
+        Self { zones: kind!(Zone), lines: kind!(Line), packing: kind!(Packing), alerts: kind!(Alert), clock }
     }
 }

@@ -1,6 +1,10 @@
 //! Rules: what the site says, as rows, so that an edit is a diff. Compiled from `site.toml` by
 //! [`Site::rules`](crate::site::Site::rules); correlate knows nothing else of the configuration.
 
+mod alert;
+
+pub use alert::{AlertKind, AlertRule, Severity};
+
 use crate::geometry::Point;
 use crate::id::Name;
 use crate::time::Micros;
@@ -18,6 +22,8 @@ pub enum Rule {
     Line(LineRule),
     /// A packing profile of a camera.
     Packing(PackingRule),
+    /// When an alert opens and when it is resolved.
+    Alert(AlertRule),
 }
 
 /// The site's local time.

@@ -1,6 +1,7 @@
 //! Views: tables derived from facts, rules and now. A view is declared once, here and in one line of
 //! [`views!`]; every store, route, schema and page follows from the declaration.
 
+mod alerts;
 mod coverage;
 mod dwell;
 mod occupancy;
@@ -8,6 +9,7 @@ mod packing;
 mod quality;
 mod zones;
 
+pub use alerts::Alert;
 pub use coverage::CoverageHour;
 pub use dwell::DwellDay;
 pub use occupancy::{OccupancyDay, OccupancyHour, OccupancyMinute, OccupancyMonth, ScopeKind};
@@ -76,5 +78,5 @@ macro_rules! views {
 
 views! {
     PackingSession, ZoneVisit, LineCrossing, OccupancyMinute, OccupancyHour, CoverageHour,
-    OccupancyDay, OccupancyMonth, DwellDay, QualityHour, QualityCamera,
+    OccupancyDay, OccupancyMonth, DwellDay, QualityHour, QualityCamera, Alert,
 }

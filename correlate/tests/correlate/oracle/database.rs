@@ -7,7 +7,7 @@ use gemba_schemas::registry::Table;
 use gemba_schemas::rule::{Rule, digest};
 use gemba_schemas::time::EventTime;
 use gemba_schemas::view::{ViewKind, ViewRow};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::{DataType, TimeUnit};
 
@@ -45,6 +45,7 @@ fn oracle(kind: ViewKind) -> &'static str {
         ViewKind::DwellDay => include_str!("dwell_days.sql"),
         ViewKind::QualityHour => include_str!("quality_hours.sql"),
         ViewKind::QualityCamera => include_str!("quality_cameras.sql"),
+        ViewKind::Alert => include_str!("alerts.sql"),
     }
 }
 
@@ -127,6 +128,43 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
                 ];
                 db.execute(&sql, values).unwrap();
             }
+            Rule::Alert(_) => {}
+        }
+    }
+}
+
+/// Alerts by number, and the digest of each with the profiles of a camera (of none where the camera is NULL) and the clock.
+fn insert_alerts(db: &Connection, rules: &[Rule]) {
+    db.execute_batch(
+        "CREATE TABLE rule_alert (alert BIGINT, camera VARCHAR, kind VARCHAR, severity VARCHAR, threshold HUGEINT,
+             clear HUGEINT, min_samples BIGINT);
+         CREATE TABLE rule_alert_digest (alert BIGINT, camera VARCHAR, digest VARCHAR);",
+    )
+    .unwrap();
+    let profile = |rule: &Rule| if let Rule::Packing(p) = rule { Some(p.camera) } else { None };
+    let cameras: BTreeSet<Option<&str>> =
+        rules.iter().filter_map(profile).map(|camera| Some(camera.as_str())).chain([None]).collect();
+    for (alert, rule) in rules.iter().enumerate() {
+        let Rule::Alert(r) = rule else { continue };
+        let values = params![
+            alert as i64,
+            r.camera.map(Name::as_str),
+            r.kind.as_str(),
+            r.severity.as_str(),
+            i64::from(r.threshold.0),
+            i64::from(r.clear.0),
+            r.min_samples
+        ];
+        db.execute("INSERT INTO rule_alert VALUES (?, ?, ?, ?, ?, ?, ?)", values).unwrap();
+        for camera in &cameras {
+            let shapes = |r: &&Rule| match r {
+                Rule::Clock(_) => true,
+                Rule::Packing(p) => Some(p.camera.as_str()) == *camera,
+                _ => false,
+            };
+            let sum = digest(rules.iter().filter(shapes).chain([rule]));
+            let values = params![alert as i64, *camera, sum.as_str()];
+            db.execute("INSERT INTO rule_alert_digest VALUES (?, ?, ?)", values).unwrap();
         }
     }
 }
@@ -178,6 +216,7 @@ pub fn answers(facts: &[Fact], rules: &[Rule], now: &[EventTime]) -> BTreeMap<Vi
     }
     insert_rules(&db, rules, now);
     insert_joined_digests(&db, rules);
+    insert_alerts(&db, rules);
     db.execute_batch(include_str!("prelude.sql")).unwrap();
     let mut rows = BTreeMap::new();
     // In order of declaration: the occupancy oracles stand on the answers before them.

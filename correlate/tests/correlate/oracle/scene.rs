@@ -387,6 +387,7 @@ impl Scene {
         // After `now`, which lies where the footage ends.
         let clients = scene_quality::facts(&mut random, base, size, &scene.facts);
         scene.facts.extend(clients);
+        scene.rules.extend(scene_quality::rules(&mut random));
         scene
     }
 

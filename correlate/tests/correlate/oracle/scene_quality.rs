@@ -1,9 +1,11 @@
-//! Reviews and exports of packing sessions: of starts at which there may be a session, and of others. Times lie on
-//! coarse grids, so that reviews tie.
+//! Reviews and exports of packing sessions: of starts at which there may be a session, and of others; and rules of alerts.
+//! Times and shares lie on coarse grids, so that reviews tie and thresholds are met.
 
 use super::scene::Random;
 use gemba_schemas::fact::{Fact, FrameExport, Review, ReviewOutcome};
 use gemba_schemas::id::{FactId, Generation, Name};
+use gemba_schemas::rule::{AlertKind, AlertRule, Rule, Severity};
+use gemba_schemas::score::Score;
 use gemba_schemas::time::{EventTime, Micros};
 
 /// A camera that the site does not know: clients may report of it all the same.
@@ -52,3 +54,27 @@ pub fn facts(random: &mut Random, base: i64, size: usize, facts: &[Fact]) -> Vec
     }
     found
 }
+
+/// Rules of alerts, for all cameras and for single ones; no two of a kind, severity and camera.
+pub fn rules(random: &mut Random) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    for kind in AlertKind::ALL.iter().copied() {
+        for severity in Severity::ALL.iter().copied() {
+            for camera in [None, Some("cam-a"), Some(UNKNOWN)] {
+                if random.one_in(if camera.is_some() { 2 } else { 6 }) {
+                    continue;
+                }
+                // Shares of few things: halves, thirds (not met exactly), quarters, fifths.
+                let at = random.below(7) as usize;
+                let (low, high) = (Score(SHARES[at]), Score(SHARES[at + random.below(3) as usize]));
+                let (threshold, clear) = if kind.high_is_bad() { (high, low) } else { (low, high) };
+                let min_samples = 1 + random.below(3) as u32;
+                let camera = camera.map(Name::new);
+                rules.push(Rule::Alert(AlertRule { kind, severity, camera, threshold, clear, min_samples }));
+            }
+        }
+    }
+    rules
+}
+
+const SHARES: [u16; 9] = [0, 2_500, 3_333, 4_000, 5_000, 6_000, 6_667, 7_500, 10_000];

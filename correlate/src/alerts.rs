@@ -1,16 +1,21 @@
 //! `alerts`: stretches in which a camera's hours were bad.
 //!
 //! ```text
-//! quality_hours → readings per (camera, kind) ┬→ cameras ⋈ alert rules → the rule that applies ┐
+//! quality_hours → readings per (camera, kind) ┐
+//! device statuses ────────────────────────────┼→ cameras ⋈ alert rules → the rules that apply ┐
 //!                                             └───────────────────────────────────────────────┴→ ⋈ → signs → rows
 //! ```
 //!
 //! A reading is a share as two integers. A rule makes of it a sign, bad or good, or nothing: hours with few samples, and
 //! those between `clear` and the threshold, change no alert. The signs of one rule at one camera are walked in order, so
-//! an hour that changes costs a walk over the signs of the rules that watch it.
+//! an hour that changes costs a walk over the signs of the rules that watch it. Reports of devices become signs in
+//! [`devices`].
+
+mod devices;
 
 use super::rules::Rules;
 use differential_dataflow::VecCollection;
+use gemba_schemas::fact::DeviceStatus;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{AlertKind, AlertRule, joined};
 use gemba_schemas::score::Score;
@@ -39,7 +44,7 @@ impl Share {
     }
 }
 
-/// A rule at one camera.
+/// A rule at one camera or device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Watch {
     camera: Name,
@@ -47,73 +52,90 @@ struct Watch {
     rules: Name,
 }
 
-/// What an hour says about an alert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// What an hour or a report says about an alert.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Sign {
     Good,
-    Bad(Share),
+    Bad { value: Score, worst: Score, samples: u32, hours: u32, message: String },
 }
 
-fn sign(rule: &AlertRule, share: Share) -> Option<Sign> {
+/// On which side of a rule a value is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// At `clear` or better.
+    Good,
+    /// Beyond the threshold.
+    Bad,
+}
+
+/// `None`: between the two.
+fn side(rule: &AlertRule, share: Share) -> Option<Side> {
     let better = if rule.kind.high_is_bad() { Ordering::Less } else { Ordering::Greater };
     let to_clear = share.cmp(rule.clear);
-    if share.whole < rule.min_samples {
-        None
-    } else if to_clear == better || to_clear == Ordering::Equal {
-        Some(Sign::Good)
-    } else if share.cmp(rule.threshold) == better.reverse() {
-        Some(Sign::Bad(share))
+    if to_clear == better || to_clear == Ordering::Equal {
+        Some(Side::Good)
     } else {
-        None
+        (share.cmp(rule.threshold) == better.reverse()).then_some(Side::Bad)
     }
+}
+
+fn worse(rule: &AlertRule, a: Score, b: Score) -> Score {
+    if rule.kind.high_is_bad() { a.max(b) } else { a.min(b) }
 }
 
 fn percent(score: Score) -> String {
     format!("{}.{:02} %", score.0 / 100, score.0 % 100)
 }
 
-fn message(rule: &AlertRule, share: Share) -> String {
-    let (what, beyond) = match rule.kind {
-        AlertKind::EmptyRate => ("sessions had no code", "above"),
-        AlertKind::ExportSuccess => ("exports worked", "below"),
-    };
-    let (value, threshold) = (percent(share.score()), percent(rule.threshold));
-    format!("{} of {} {what}: {value}, {beyond} {threshold}.", share.part, share.whole)
-}
-
-fn open(watch: &Watch, hour: EventTime, share: Share) -> Alert {
-    let rule = &watch.rule;
-    Alert {
-        camera: watch.camera,
-        kind: rule.kind,
-        severity: rule.severity,
-        opened: hour,
-        resolved: None,
-        value: share.score(),
-        worst: share.score(),
-        threshold: rule.threshold,
-        clear: rule.clear,
-        samples: share.whole.into(),
-        hours: 1,
-        message: message(rule, share),
-        rules: watch.rules,
+/// What an hour says.
+fn sign(rule: &AlertRule, share: Share) -> Option<Sign> {
+    if share.whole < rule.min_samples {
+        return None;
     }
+    Some(match side(rule, share)? {
+        Side::Good => Sign::Good,
+        Side::Bad => {
+            let what = match rule.kind {
+                AlertKind::ExportSuccess => "exports worked",
+                _ => "sessions had no code",
+            };
+            let beyond = if rule.kind.high_is_bad() { "above" } else { "below" };
+            let (value, threshold) = (share.score(), percent(rule.threshold));
+            let message =
+                format!("{} of {} {what}: {}, {beyond} {threshold}.", share.part, share.whole, percent(value));
+            Sign::Bad { value, worst: value, samples: share.whole, hours: 1, message }
+        }
+    })
 }
 
 /// The alerts of one rule at one camera, from its signs in order.
 fn walk<'a>(watch: &Watch, signs: impl Iterator<Item = &'a (EventTime, Sign)>) -> Vec<Alert> {
+    let rule = &watch.rule;
     let mut alerts: Vec<Alert> = Vec::new();
-    for (hour, sign) in signs {
+    for (ts, sign) in signs {
         let current = alerts.last_mut().filter(|alert| alert.resolved.is_none());
         match (current, sign) {
-            (Some(alert), Sign::Good) => alert.resolved = Some(*hour),
-            (Some(alert), Sign::Bad(share)) => {
-                let (a, b) = (alert.worst, share.score());
-                alert.worst = if watch.rule.kind.high_is_bad() { a.max(b) } else { a.min(b) };
-                alert.samples += u64::from(share.whole);
-                alert.hours += 1;
+            (Some(alert), Sign::Good) => alert.resolved = Some(*ts),
+            (Some(alert), Sign::Bad { worst, samples, hours, .. }) => {
+                alert.worst = worse(rule, alert.worst, *worst);
+                alert.samples += u64::from(*samples);
+                alert.hours += hours;
             }
-            (None, Sign::Bad(share)) => alerts.push(open(watch, *hour, *share)),
+            (None, Sign::Bad { value, worst, samples, hours, message }) => alerts.push(Alert {
+                camera: watch.camera,
+                kind: rule.kind,
+                severity: rule.severity,
+                opened: *ts,
+                resolved: None,
+                value: *value,
+                worst: *worst,
+                threshold: rule.threshold,
+                clear: rule.clear,
+                samples: u64::from(*samples),
+                hours: *hours,
+                message: message.clone(),
+                rules: watch.rules,
+            }),
             (None, Sign::Good) => {}
         }
     }
@@ -123,6 +145,7 @@ fn walk<'a>(watch: &Watch, signs: impl Iterator<Item = &'a (EventTime, Sign)>) -
 /// The view.
 pub fn alerts<'scope>(
     hours: VecCollection<'scope, Tick, QualityHour, isize>,
+    statuses: VecCollection<'scope, Tick, DeviceStatus, isize>,
     rules: &Rules<'scope>,
 ) -> VecCollection<'scope, Tick, Alert, isize> {
     let readings = hours.flat_map(|h| {
@@ -136,6 +159,7 @@ pub fn alerts<'scope>(
     let cameras = readings
         .clone()
         .map(|((camera, kind), _)| (kind, camera))
+        .concat(statuses.clone().map(|s| (AlertKind::DeviceOffline, s.device)))
         .threshold_named("Cameras with readings", |_, _| 1isize)
         .arrange_by_key_named("Arrange: cameras with readings");
     let watches = rules
@@ -154,12 +178,14 @@ pub fn alerts<'scope>(
         })
         .map(|((camera, kind, _), watch)| ((camera, kind), watch))
         .arrange_by_key_named("Arrange: alert rules of cameras");
+    let devices = devices::signs(statuses, watches.clone());
     readings
         .arrange_by_key_named("Arrange: readings")
         .join_core(watches, |&(camera, _), (hour, share, rules), (rule, sum)| {
             let watch = Watch { camera, rule: *rule, rules: joined([*rules, *sum]) };
             sign(rule, *share).map(|sign| (watch, (*hour, sign)))
         })
+        .concat(devices)
         .reduce_named("Alerts of a rule", |watch, signs, out| {
             out.extend(walk(watch, signs.iter().map(|(sign, _)| *sign)).into_iter().map(|alert| (alert, 1)));
         })

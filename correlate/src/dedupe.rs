@@ -12,7 +12,8 @@ use super::polyline::{Point, TrackKey};
 use super::tick::{Change, at_close};
 use differential_dataflow::{AsCollection, ExchangeData, VecCollection};
 use gemba_schemas::fact::{
-    AttendanceMark, CodeMiss, CodeRead, Coverage, Fact, Fault, FrameExport, MotionSpan, PlateRead, Review, TrackEnd,
+    AttendanceMark, CodeMiss, CodeRead, Coverage, DeviceStatus, Fact, Fault, FrameExport, MotionSpan, PlateRead,
+    Review, TrackEnd,
 };
 use gemba_schemas::id::FactId;
 use gemba_schemas::time::Tick;
@@ -49,7 +50,7 @@ macro_rules! kinds {
                                 match fact {
                                     $(Fact::$variant($fact) => $kind.give(($row, tick, diff)),)+
                                     // No view is derived from it.
-                                    Fact::Activity(_) | Fact::Production(_) | Fact::DeviceStatus(_) => {}
+                                    Fact::Activity(_) | Fact::Production(_) => {}
                                 }
                             }
                         });
@@ -90,6 +91,8 @@ kinds! {
     reviews: Review, Review(f) => f;
     /// Frame exports of sessions.
     exports: FrameExport, FrameExport(f) => f;
+    /// Reports of how devices are.
+    statuses: DeviceStatus, DeviceStatus(f) => f;
 }
 
 /// What carries a fact's identity.
@@ -102,7 +105,19 @@ macro_rules! identified {
     ($($type:ty),+) => { $(impl Identified for $type { fn id(&self) -> FactId { self.id } })+ };
 }
 
-identified!(TrackEnd, CodeRead, CodeMiss, MotionSpan, Coverage, Fault, AttendanceMark, PlateRead, Review, FrameExport);
+identified!(
+    TrackEnd,
+    CodeRead,
+    CodeMiss,
+    MotionSpan,
+    Coverage,
+    Fault,
+    AttendanceMark,
+    PlateRead,
+    Review,
+    FrameExport,
+    DeviceStatus
+);
 
 impl Identified for (TrackKey, Point) {
     fn id(&self) -> FactId {

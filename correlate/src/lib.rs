@@ -7,8 +7,9 @@
 //!                        ├ coverage → observed minutes ┬─────────→ occupancy_minutes → _hours, _days, _months
 //!                        │ faults ─────────────────────┴─────────→ coverage_hours
 //!                        ├ reads, misses, motion ⋈ profiles, now → packing_sessions ─┐
-//!                        └ reviews, exports ─────────────────────────────────────────┴→ quality_hours, quality_cameras
-//!                                                                                       └ ⋈ alert rules → alerts
+//!                        ├ reviews, exports ─────────────────────────────────────────┴→ quality_hours, quality_cameras
+//!                        │                                                              │
+//!                        └ device statuses ─────────────────────────────────────────────┴ ⋈ alert rules → alerts
 //! ```
 //!
 //! Facts, rules and now may arrive at any worker, in any order, in any multiplicity. A closed tick means that the
@@ -54,7 +55,7 @@ pub fn correlate<'scope>(
     let sessions = packing::sessions(&facts, generation_ends.clone(), &rules, now);
 
     let quality = quality::quality(sessions.clone(), facts.reviews, facts.exports, &rules);
-    let alerts = alerts::alerts(quality.hours.clone(), &rules);
+    let alerts = alerts::alerts(quality.hours.clone(), facts.statuses, &rules);
 
     let polylines = polyline::polylines(facts.points);
     let fates = polyline::fates(polylines.clone(), facts.ends, generation_ends);

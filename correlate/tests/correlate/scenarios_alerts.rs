@@ -1,7 +1,7 @@
-//! Alerts by hand. Exports make the hours: `7/10` is an hour with ten exports of which seven worked.
+//! Alerts by hand, of devices and of exports. Exports make the hours: `7/10` is an hour with ten exports of which seven worked.
 
 use super::scenarios::{clock, once, run, s};
-use gemba_schemas::fact::{Fact, FrameExport};
+use gemba_schemas::fact::{DeviceState, DeviceStatus, Fact, FrameExport};
 use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::rule::{AlertKind, AlertRule, Rule, Severity, digest};
 use gemba_schemas::score::Score;
@@ -91,4 +91,43 @@ fn late_exports_move_an_alert() {
     assert_eq!(shape(&of(run(vec![(early, rules.clone(), vec![])]))), [(0, None, 2, 0)]);
     let early = exports("cam", &[(4, 5), (0, 5)]).into_iter().map(|f| (f, 1)).collect();
     assert_eq!(shape(&of(run(vec![(early, rules, vec![]), (late, vec![], vec![])]))), [(1, None, 1, 0)]);
+}
+
+/// What a device reported, at so many seconds; the n-th of its list to arrive.
+fn reports(states: &[(f64, DeviceState)]) -> Vec<Fact> {
+    let report = |(n, (ts, state)): (usize, &(f64, DeviceState))| {
+        let id = FactId::of("device_status", "nvr".into(), Generation(0), &[&n.to_le_bytes()]);
+        let (ts, received_at) = (s(*ts), s(1e6 + n as f64));
+        let (detail, request) = ("no answer".into(), String::new());
+        DeviceStatus { id, received_at, ts, device: "nvr".into(), state: *state, detail, request }.into()
+    };
+    states.iter().enumerate().map(report).collect()
+}
+
+#[test]
+fn a_device_is_offline_from_the_report_that_says_so_until_it_is_online() {
+    use DeviceState::{Degraded, Offline, Online};
+    let at = |threshold: u16, clear: u16| {
+        let (kind, severity) = (AlertKind::DeviceOffline, Severity::Critical);
+        let (threshold, clear) = (Score(threshold), Score(clear));
+        Rule::Alert(AlertRule { kind, severity, camera: None, threshold, clear, min_samples: 1 })
+    };
+    let shape = |rule: Rule, states: &[(f64, DeviceState)]| -> Vec<_> {
+        let found = alerts(reports(states), vec![rule]);
+        found.iter().map(|a| (a.opened.seconds(), a.resolved.map(|r| r.seconds()), a.samples, a.worst.0)).collect()
+    };
+    // The second report of 30 s arrived last: degraded. Two days later it is online.
+    let late = 2.0 * 86_400.0;
+    let states = [(0.0, Online), (10.0, Degraded), (20.0, Offline), (30.0, Offline), (30.0, Degraded), (late, Online)];
+    // Offline alone opens; degraded does not resolve.
+    assert_eq!(shape(at(5_000, 0), &states), [(20, Some(172_800), 1, 10_000)]);
+    // Degraded opens too: at 10, 20 and 30 s.
+    assert_eq!(shape(at(0, 0), &states), [(10, Some(172_800), 3, 10_000)]);
+    // Degraded resolves.
+    assert_eq!(shape(at(5_000, 5_000), &states), [(20, Some(30), 1, 10_000)]);
+    // A run that goes on over midnight is one alert.
+    assert_eq!(shape(at(5_000, 0), &[(86_000.0, Offline), (87_000.0, Offline)]), [(86_000, None, 2, 10_000)]);
+    let found = alerts(reports(&states), vec![at(5_000, 0)]);
+    assert_eq!((found[0].camera.as_str(), found[0].message.as_str()), ("nvr", "Reported offline: no answer"));
+    assert_eq!(found[0].rules, digest([&at(5_000, 0)]));
 }

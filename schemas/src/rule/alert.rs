@@ -12,6 +12,8 @@ text_enum! {
         EmptyRate = "empty_rate",
         /// Share of the frame exports of an hour's sessions that worked. Low is bad.
         ExportSuccess = "export_success",
+        /// How a device says it is: online 0, degraded 0.5, offline 1. High is bad.
+        DeviceOffline = "device_offline",
     }
 }
 
@@ -29,7 +31,7 @@ impl AlertKind {
     /// Whether a high value is a bad one.
     pub fn high_is_bad(self) -> bool {
         match self {
-            Self::EmptyRate => true,
+            Self::EmptyRate | Self::DeviceOffline => true,
             Self::ExportSuccess => false,
         }
     }
@@ -42,12 +44,12 @@ pub struct AlertRule {
     pub kind: AlertKind,
     /// How bad it is.
     pub severity: Severity,
-    /// The camera, in place of any rule for all cameras of that kind and severity; `None` for all.
+    /// The camera (of `device_offline` the device), in place of any rule for all of that kind and severity; `None` for all.
     pub camera: Option<Name>,
-    /// Beyond this (above where high is bad, else below) an hour breaches the rule.
+    /// Beyond this (above where high is bad, else below) an hour (of `device_offline` a report) breaches the rule.
     pub threshold: Score,
-    /// At this, or on its good side, an hour resolves the alert. Not on the bad side of `threshold`.
+    /// At this, or on its good side, one resolves the alert. Not on the bad side of `threshold`.
     pub clear: Score,
-    /// Hours with fewer samples (sessions, exports) are passed over.
+    /// Hours with fewer samples (sessions, exports) are passed over. Not used by `device_offline`.
     pub min_samples: u32,
 }

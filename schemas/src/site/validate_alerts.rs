@@ -3,13 +3,17 @@
 use super::document::{Problems, Spot};
 use super::error::{hint, quoted};
 use super::{Alert, Site};
+use crate::rule::AlertKind;
 
 /// Adds everything that is wrong with the alerts to `problems`; `list` is where they are written.
 pub(super) fn alerts(site: &Site, list: &Spot<'_>, problems: &mut Problems<'_>) {
     let alerts = site.alerts.as_deref().unwrap_or(&[]);
     for (i, alert) in alerts.iter().enumerate() {
         let spot = list.item(i);
+        let of_device = alert.kind == AlertKind::DeviceOffline;
+        // The site does not know its devices; clients report of them.
         if let Some(camera) = &alert.camera
+            && !of_device
             && !site.cameras.iter().any(|c| c.name == *camera)
         {
             let known = || site.cameras.iter().map(|c| c.name.as_str());
@@ -20,7 +24,7 @@ pub(super) fn alerts(site: &Site, list: &Spot<'_>, problems: &mut Problems<'_>) 
         }
         let what = |a: &Alert| (a.kind, a.severity, a.camera.clone());
         if alerts[..i].iter().any(|other| what(other) == what(alert)) {
-            let of = alert.camera.as_ref().map_or("all cameras".into(), |c| format!("camera `{c}`"));
+            let of = alert.camera.as_ref().map_or("all".into(), |c| format!("`{c}`"));
             problems.add(
                 &spot,
                 format!(
@@ -30,8 +34,13 @@ pub(super) fn alerts(site: &Site, list: &Spot<'_>, problems: &mut Problems<'_>) 
             );
         }
         shares(alert, &spot, problems);
-        if alert.min_samples == 0 {
-            problems.add(&spot.key("min_samples"), "expected at least 1, found 0");
+        match alert.min_samples {
+            Some(_) if of_device => {
+                problems
+                    .add(&spot.key("min_samples"), "is not for `device_offline`: every report counts; leave it out");
+            }
+            Some(0) => problems.add(&spot.key("min_samples"), "expected at least 1, found 0"),
+            _ => {}
         }
     }
 }

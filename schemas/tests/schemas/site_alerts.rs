@@ -29,6 +29,7 @@ fn a_site_that_says_nothing_has_the_built_in_alerts_and_the_example_writes_them_
         rule(AlertKind::EmptyRate, Severity::Warning, 1_500, 1_000),
         rule(AlertKind::EmptyRate, Severity::Critical, 3_000, 2_500),
         rule(AlertKind::ExportSuccess, Severity::Critical, 9_000, 9_500),
+        AlertRule { min_samples: 1, ..rule(AlertKind::DeviceOffline, Severity::Critical, 5_000, 0) },
     ];
     assert_eq!(alerts(&parse("").unwrap_or_else(|e| panic!("{e}"))), built_in);
     let example = include_str!("../../../pipeline/examples/packing-bench.toml");
@@ -62,14 +63,15 @@ fn wrong_alerts_say_what_was_expected() {
     assert_eq!(
         wrong(text).lines().collect::<Vec<_>>(),
         [
-            "site.toml:8:8: alert.kind: unknown value `empty_rat`; did you mean `empty_rate`? (valid values: `empty_rate`, `export_success`)",
+            "site.toml:8:8: alert.kind: unknown value `empty_rat`; did you mean `empty_rate`? (valid values: `empty_rate`, `export_success`, `device_offline`)",
             "site.toml:11:12: alert.severity: unknown value `criticl`; did you mean `critical`? (valid values: `warning`, `critical`)",
             "site.toml:12:1: alert.threshhold: unknown key `threshhold` in [[alert]]; did you mean `threshold`? (valid keys: `kind`, `severity`, `camera`, `threshold`, `clear`, `min_samples`)",
         ]
     );
     let text = "[[alert]]\nkind = 'empty_rate'\ncamera = 'bench1'\nthreshold = 0.1\nclear = 0.2\nmin_samples = 0\n\
                 [[alert]]\nkind = 'export_success'\nthreshold = 0\n\
-                [[alert]]\nkind = 'export_success'\nclear = 0.5";
+                [[alert]]\nkind = 'export_success'\nclear = 0.5\n\
+                [[alert]]\nkind = 'device_offline'\ncamera = 'any device'\nmin_samples = 1";
     assert_eq!(
         wrong(text).lines().collect::<Vec<_>>(),
         [
@@ -77,8 +79,9 @@ fn wrong_alerts_say_what_was_expected() {
             "site.toml:11:9: alert.clear: expected at most the threshold 0.1: high is bad for `empty_rate`; found 0.2",
             "site.toml:12:15: alert.min_samples: expected at least 1, found 0",
             "site.toml:15:13: alert.threshold: expected more than 0: no share is below 0",
-            "site.toml:16:1: alert: `export_success` of severity `warning` is there twice for all cameras; keep one, or give one another severity or camera",
+            "site.toml:16:1: alert: `export_success` of severity `warning` is there twice for all; keep one, or give one another severity or camera",
             "site.toml:18:9: alert.clear: expected at least the threshold 0.9: low is bad for `export_success`; found 0.5",
+            "site.toml:22:15: alert.min_samples: is not for `device_offline`: every report counts; leave it out",
         ]
     );
 }

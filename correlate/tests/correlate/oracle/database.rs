@@ -137,7 +137,7 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
 fn insert_alerts(db: &Connection, rules: &[Rule]) {
     db.execute_batch(
         "CREATE TABLE rule_alert (alert BIGINT, camera VARCHAR, kind VARCHAR, severity VARCHAR, threshold HUGEINT,
-             clear HUGEINT, min_samples BIGINT);
+             clear HUGEINT, min_samples BIGINT, digest VARCHAR);
          CREATE TABLE rule_alert_digest (alert BIGINT, camera VARCHAR, digest VARCHAR);",
     )
     .unwrap();
@@ -153,9 +153,10 @@ fn insert_alerts(db: &Connection, rules: &[Rule]) {
             r.severity.as_str(),
             i64::from(r.threshold.0),
             i64::from(r.clear.0),
-            r.min_samples
+            r.min_samples,
+            digest([rule]).as_str()
         ];
-        db.execute("INSERT INTO rule_alert VALUES (?, ?, ?, ?, ?, ?, ?)", values).unwrap();
+        db.execute("INSERT INTO rule_alert VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values).unwrap();
         for camera in &cameras {
             let shapes = |r: &&Rule| match r {
                 Rule::Clock(_) => true,

@@ -36,7 +36,7 @@ SELECT s.camera, s.a, s.b FROM spans s
 WHERE s.b IS NOT NULL AND EXISTS (FROM cov c WHERE c.camera = s.camera AND c.a <= s.a AND c.b >= s.b);
 
 -- Dates as the site's clock shows them, and when it first shows each and its month. By trying every quarter hour, on
--- which all clocks of the scenes change, from before the month of the first instant on.
+-- which all dates of the scenes begin, from before the month of the first instant on.
 CREATE MACRO date_shown(us) AS clock_shows(us) // 86400000000;
 CREATE TABLE local_date AS
 WITH instant AS (

@@ -36,7 +36,7 @@ impl Random {
 }
 
 /// Zone, daily reset in minutes, and the instant (s since the epoch) around which the scene lies.
-const PLACES: [(&str, i64, i64); 8] = [
+const PLACES: [(&str, i64, i64); 9] = [
     ("UTC", 180, 1_773_111_600),
     ("Asia/Kolkata", 180, 1_773_178_200),
     // The clocks go back at 01:00Z; the reset is at 02:00Z.
@@ -51,6 +51,8 @@ const PLACES: [(&str, i64, i64); 8] = [
     ("America/Santiago", 180, 1_788_667_200),
     // The clocks go back at midnight, 03:00Z, to the day before.
     ("America/Santiago", 180, 1_775_358_000),
+    // One minute past midnight, 02:31Z, the clocks go back to 23:01: an hour with minutes of two dates.
+    ("America/St_Johns", 180, 1_289_097_060),
 ];
 
 /// A site and what was seen there.

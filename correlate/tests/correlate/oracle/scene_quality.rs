@@ -1,8 +1,8 @@
-//! Reviews and exports of packing sessions: of starts at which there may be a session, and of others; and rules of alerts.
+//! Reports of devices; reviews and exports of packing sessions: of starts at which there may be a session, and of others; and rules of alerts.
 //! Times and shares lie on coarse grids, so that reviews tie and thresholds are met.
 
 use super::scene::Random;
-use gemba_schemas::fact::{Fact, FrameExport, Review, ReviewOutcome};
+use gemba_schemas::fact::{DeviceState, DeviceStatus, Fact, FrameExport, Review, ReviewOutcome};
 use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::rule::{AlertKind, AlertRule, Rule, Severity};
 use gemba_schemas::score::Score;
@@ -50,6 +50,19 @@ pub fn facts(random: &mut Random, base: i64, size: usize, facts: &[Fact]) -> Vec
                 let ok = !random.one_in(3);
                 FrameExport { id, received_at, ts, camera: name, session, ok, frames: 3, request: "".into() }.into()
             });
+        }
+    }
+    for device in ["cam-a", UNKNOWN] {
+        for n in 0..size as i64 * 8 {
+            let id = FactId::of("device_status", device.into(), Generation(0), &[&n.to_le_bytes()]);
+            // Twenty minutes apart for two days, so that some are of one instant; some of these came at once, too.
+            let ts = EventTime((base + random.below(144) * 1200) * 1_000_000);
+            let received_at = ts + Micros::from_secs(random.below(2));
+            let state =
+                random.pick(&[DeviceState::Online, DeviceState::Degraded, DeviceState::Offline, DeviceState::Offline]);
+            let detail = random.pick(&["", "no answer"]).into();
+            let request = "".into();
+            found.push(DeviceStatus { id, received_at, ts, device: device.into(), state, detail, request }.into());
         }
     }
     found

@@ -132,3 +132,11 @@ fn oracle_large_scene() {
         }
     }
 }
+
+/// Each clock of the scenes, with the days on which it is changed.
+#[test]
+fn oracle_every_clock() {
+    for seed in 0..scene::PLACES.len() as u64 {
+        check(&Scene::new(seed, 4).steps(3), 1);
+    }
+}

@@ -27,6 +27,11 @@ fn starts(camera: &str, facts: &[Fact]) -> Vec<EventTime> {
     starts
 }
 
+/// When something arrived: in another order than it happened, some things together.
+fn arrival(random: &mut Random, base: i64) -> EventTime {
+    EventTime((base + random.below(5)) * 1_000_000)
+}
+
 /// What clients report of the sessions that `facts` may hold, around `base` (s since the epoch).
 pub fn facts(random: &mut Random, base: i64, size: usize, facts: &[Fact]) -> Vec<Fact> {
     let mut found = Vec::new();
@@ -41,7 +46,7 @@ pub fn facts(random: &mut Random, base: i64, size: usize, facts: &[Fact]) -> Vec
             let name: Name = camera.into();
             let id = FactId::of("client", name, Generation(0), &[&n.to_le_bytes()]);
             let ts = session + Micros::from_secs(random.below(3) * 40_000);
-            let received_at = ts + Micros::from_secs(random.below(2));
+            let received_at = arrival(random, base);
             found.push(if random.one_in(2) {
                 let outcome = random.pick(ReviewOutcome::ALL);
                 let reviewer = random.pick(&["eve", "model"]).into();
@@ -55,9 +60,9 @@ pub fn facts(random: &mut Random, base: i64, size: usize, facts: &[Fact]) -> Vec
     for device in ["cam-a", UNKNOWN] {
         for n in 0..size as i64 * 8 {
             let id = FactId::of("device_status", device.into(), Generation(0), &[&n.to_le_bytes()]);
-            // Twenty minutes apart for two days, so that some are of one instant; some of these came at once, too.
+            // Twenty minutes apart for two days, so that some are of one instant; some of these arrived together, too.
             let ts = EventTime((base + random.below(144) * 1200) * 1_000_000);
-            let received_at = ts + Micros::from_secs(random.below(2));
+            let received_at = arrival(random, base);
             let state =
                 random.pick(&[DeviceState::Online, DeviceState::Degraded, DeviceState::Offline, DeviceState::Offline]);
             let detail = random.pick(&["", "no answer"]).into();

@@ -14,7 +14,8 @@
 //!
 //! Facts, rules and now may arrive at any worker, in any order, in any multiplicity. A closed tick means that the
 //! rows are what the definitions say of everything up to that tick. No operator reads a clock or a file.
-//! Reductions are keyed by small integers and see one minute, hour, day, track or session at a time.
+//! Reductions are keyed by small integers and see one minute, hour, day, track or session at a time; those above them
+//! see the days of one month or camera, or the bad and good hours of one alert rule at one camera.
 
 #![deny(missing_docs)]
 

@@ -13,7 +13,8 @@ use super::polyline::{Point, TrackKey};
 use super::tick::{Change, at_close};
 use differential_dataflow::{AsCollection, ExchangeData, VecCollection};
 use gemba_schemas::fact::{
-    AttendanceMark, CodeMiss, CodeRead, Coverage, Fact, Fault, FrameExport, MotionSpan, PlateRead, Review, TrackEnd,
+    AttendanceMark, CodeMiss, CodeRead, Coverage, DeviceStatus, Fact, Fault, FrameExport, MotionSpan, PlateRead,
+    Review, TrackEnd,
 };
 use gemba_schemas::id::FactId;
 use gemba_schemas::time::Tick;
@@ -58,8 +59,6 @@ macro_rules! kinds {
                                 }
                                 match fact {
                                     $($(Fact::$variant($fact) => $kind.give(($row, tick, diff)),)*)+
-                                    // No view is derived from it.
-                                    Fact::DeviceStatus(_) => {}
                                 }
                             }
                         });
@@ -111,6 +110,8 @@ kinds! {
     reviews: Review, Review(f) => f;
     /// Frame exports of sessions.
     exports: FrameExport, FrameExport(f) => f;
+    /// Reports of how devices are.
+    statuses: DeviceStatus, DeviceStatus(f) => f;
 }
 
 /// The answer to a client's fact that was there already. Of one that is new there is none.
@@ -185,7 +186,7 @@ macro_rules! clients {
     )+ };
 }
 
-clients!(AttendanceMark, PlateRead, Review, FrameExport);
+clients!(AttendanceMark, PlateRead, Review, FrameExport, DeviceStatus);
 
 impl Identified for Event {
     fn id(&self) -> FactId {

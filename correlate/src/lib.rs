@@ -2,11 +2,14 @@
 //!
 //! ```text
 //! facts → split → dedupe ┬ points → polylines ─┬─────────────→ fates
-//!                        │                     ├─ ⋈ zones, fates → zone_visits ────┐
+//!                        │                     ├─ ⋈ zones, fates → zone_visits ────┬→ dwell_days
 //!                        │                     └─ ⋈ lines, fates → line_crossings ─┤
-//!                        ├ coverage → observed minutes ┬─────────→ occupancy_minutes → occupancy_hours
+//!                        ├ coverage → observed minutes ┬─────────→ occupancy_minutes → _hours, _days, _months
 //!                        │ faults ─────────────────────┴─────────→ coverage_hours
-//!                        ├ reads, misses, motion ⋈ profiles, now → packing_sessions
+//!                        ├ reads, misses, motion ⋈ profiles, now → packing_sessions ─┐
+//!                        ├ reviews, exports ─────────────────────────────────────────┴→ quality_hours, quality_cameras
+//!                        │                                                              │
+//!                        ├ device statuses ─────────────────────────────────────────────┴ ⋈ alert rules → alerts
 //!                        ├ events → tally → worker_hours, station_hours → floor_hours; unregistered
 //!                        ├ events, points → drift_hours → retrain_requests
 //!                        └ late → late_facts
@@ -14,19 +17,23 @@
 //!
 //! Facts, rules and now may arrive at any worker, in any order, in any multiplicity. A closed tick means that the
 //! rows are what the definitions say of everything up to that tick. No operator reads a clock or a file.
-//! Reductions are keyed by small integers and see one minute, hour, day, track or session at a time.
+//! Reductions are keyed by small integers and see one minute, hour, day, track or session at a time; those above them
+//! see the days of one month or camera, or the bad and good hours of one alert rule at one camera.
 
 #![deny(missing_docs)]
 
+mod alerts;
 mod coverage;
 mod dedupe;
 mod drift;
+mod dwell;
 mod event;
 mod lines;
 mod occupancy;
 mod packing;
 mod polyline;
 mod productivity;
+mod quality;
 mod rules;
 mod sums;
 mod tick;
@@ -68,6 +75,8 @@ pub fn correlate<'scope>(
 
     let work = productivity::work(facts.events, &rules);
     let (drift_hours, retrain_requests) = drift::drift(work.models, facts.points.clone(), &rules);
+    let quality = quality::quality(sessions.clone(), facts.reviews, facts.exports, &rules);
+    let alerts = alerts::alerts(quality.hours.clone(), facts.statuses, &rules);
 
     let polylines = polyline::polylines(facts.points);
     let fates = polyline::fates(polylines.clone(), facts.ends, generation_ends);
@@ -76,14 +85,15 @@ pub fn correlate<'scope>(
     let crossings = lines::line_crossings(polylines, fates, rules.lines.clone());
 
     let observed = coverage::observed_minutes(facts.coverage.clone());
-    let (minutes, hours) = occupancy::occupancy(crossings.clone(), visits.clone(), observed.clone(), &rules);
+    let occupancy = occupancy::occupancy(crossings.clone(), visits.clone(), observed.clone(), &rules);
+    let dwell_days = dwell::dwell_days(visits.clone(), &rules);
     let coverage_hours = coverage::coverage_hours(observed, facts.coverage, facts.faults, rules.clock);
 
     let rows = sessions.map(ViewRow::from).concatenate([
         visits.map(ViewRow::from),
         crossings.map(ViewRow::from),
-        minutes.map(ViewRow::from),
-        hours.map(ViewRow::from),
+        occupancy.minutes.map(ViewRow::from),
+        occupancy.sums.hours.map(ViewRow::from),
         coverage_hours.map(ViewRow::from),
         work.workers.map(ViewRow::from),
         work.stations.map(ViewRow::from),
@@ -92,6 +102,12 @@ pub fn correlate<'scope>(
         drift_hours.map(ViewRow::from),
         retrain_requests.map(ViewRow::from),
         facts.late.map(ViewRow::from),
+        occupancy.sums.days.map(ViewRow::from),
+        occupancy.sums.months.map(ViewRow::from),
+        dwell_days.map(ViewRow::from),
+        quality.hours.map(ViewRow::from),
+        quality.cameras.map(ViewRow::from),
+        alerts.map(ViewRow::from),
     ]);
     Derived { rows, receipts: receipts.concat(work.receipts) }
 }

@@ -1,9 +1,9 @@
-//! `occupancy_minutes` and `occupancy_hours`: how many were inside a line, or in a zone.
+//! `occupancy_minutes`, `_hours`, `_days` and `_months`: how many were inside a line, or in a zone.
 //!
 //! ```text
 //! crossings, visits → steps (+1, −1) ─┐
 //! observed minutes ⋈ scopes ──────────┴→ minute relative to its start → ⋈ scopes, clock → per reset day
-//! net per day → chain of days → what each day starts with ───────────────────────────────→ rows → hours
+//! net per day → chain of days → what each day starts with ───────────────────────────────→ rows → sums
 //! ```
 //!
 //! The count is a right-continuous step function of time: a step at an instant counts from that instant on.
@@ -12,7 +12,9 @@
 //! * Scope *zone*: +1 where a visit entered, −1 where it left; a visit that is open has not left. It is not
 //!   reset, so each day starts with what the days before left.
 //!
-//! A minute's summary is relative to its start, so an event changes one minute, and then the chain of its day.
+//! Hours, days and months are [`sums`]. A minute's summary is relative to its start, so an event changes one minute, and then the chain of its day.
+
+mod sums;
 
 use super::coverage::Pieces;
 use super::rules::Rules;
@@ -21,8 +23,9 @@ use gemba_schemas::calendar::Calendar;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{ClockRule, Rule, digest};
 use gemba_schemas::time::{EventTime, Micros, Tick};
-use gemba_schemas::view::{LineCrossing, OccupancyHour, OccupancyMinute, ScopeKind, VisitEnd, ZoneVisit};
+use gemba_schemas::view::{LineCrossing, OccupancyMinute, ScopeKind, VisitEnd, ZoneVisit};
 use serde::{Deserialize, Serialize};
+use sums::Sums;
 
 /// One line's inside or one zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,6 +37,13 @@ pub struct Scope {
 
 /// A scope's clock and digest.
 type Ruled = (ClockRule, Name);
+
+/// The hour and the calendar day of a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Place {
+    hour: EventTime,
+    day: EventTime,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Part {
@@ -64,7 +74,7 @@ enum OfDay {
     },
     Minute {
         minute: EventTime,
-        hour: EventTime,
+        place: Place,
         relative: Minute,
         rules: Name,
     },
@@ -109,12 +119,12 @@ fn summarise(parts: &[(&Part, isize)]) -> Minute {
     m
 }
 
-fn chain(scope: &Scope, parts: &[(&OfDay, isize)], out: &mut Vec<((EventTime, OccupancyMinute), isize)>) {
+fn chain(scope: &Scope, parts: &[(&OfDay, isize)], out: &mut Vec<((Place, OccupancyMinute), isize)>) {
     let (mut count, mut residual) = (0, 0);
     for (part, _) in parts {
         match part {
             OfDay::Start { carry, residual: taken } => (count, residual) = (*carry, *taken),
-            OfDay::Minute { minute, hour, relative: m, rules } => {
+            OfDay::Minute { minute, place, relative: m, rules } => {
                 if m.observed > 0 {
                     let row = OccupancyMinute {
                         camera: scope.camera,
@@ -131,7 +141,7 @@ fn chain(scope: &Scope, parts: &[(&OfDay, isize)], out: &mut Vec<((EventTime, Oc
                         residual: std::mem::take(&mut residual),
                         rules: *rules,
                     };
-                    out.push(((*hour, row), 1));
+                    out.push(((*place, row), 1));
                 }
                 count += m.net;
             }
@@ -139,13 +149,21 @@ fn chain(scope: &Scope, parts: &[(&OfDay, isize)], out: &mut Vec<((EventTime, Oc
     }
 }
 
-/// Both views.
+/// The four views.
+pub struct Occupancy<'scope> {
+    /// `occupancy_minutes`.
+    pub minutes: VecCollection<'scope, Tick, OccupancyMinute, isize>,
+    /// `occupancy_hours`, `_days` and `_months`.
+    pub sums: Sums<'scope>,
+}
+
+/// The four views.
 pub fn occupancy<'scope>(
     crossings: VecCollection<'scope, Tick, LineCrossing, isize>,
     visits: VecCollection<'scope, Tick, ZoneVisit, isize>,
     observed: VecCollection<'scope, Tick, ((Name, EventTime), Pieces), isize>,
     rules: &Rules<'scope>,
-) -> (VecCollection<'scope, Tick, OccupancyMinute, isize>, VecCollection<'scope, Tick, OccupancyHour, isize>) {
+) -> Occupancy<'scope> {
     let steps = crossings
         .map(|c| {
             let scope = Scope { camera: c.camera, kind: ScopeKind::Line, name: c.line };
@@ -167,14 +185,15 @@ pub fn occupancy<'scope>(
         .concat(steps)
         .reduce_named("Occupancy within a minute", |_, parts, out| out.push((summarise(parts), 1)));
 
+    let scopes = scopes.arrange_by_key_named("Arrange: scopes");
     let mut calendar = Calendar::default();
     let days = minutes
         .map(|((scope, minute), m)| (scope, (minute, m)))
         .arrange_by_key_named("Arrange: minutes of a scope")
-        .join_core(scopes.arrange_by_key_named("Arrange: scopes"), move |scope, (minute, m), (clock, rules)| {
-            let hour = calendar.hour(clock, *minute);
+        .join_core(scopes.clone(), move |scope, (minute, m), (clock, rules)| {
+            let place = Place { hour: calendar.hour(clock, *minute), day: calendar.day(clock, *minute) };
             let day = calendar.reset_day(clock, *minute);
-            [((*scope, day), OfDay::Minute { minute: *minute, hour, relative: *m, rules: *rules })]
+            [((*scope, day), OfDay::Minute { minute: *minute, place, relative: *m, rules: *rules })]
         });
     let starts = days
         .clone()
@@ -211,38 +230,8 @@ pub fn occupancy<'scope>(
         chain(scope, parts, out);
     });
     let minutes = rows.clone().map(|(_, (_, row))| row);
-    let hours = rows
-        .map(|((scope, _), (hour, row))| ((scope, hour), row))
-        .reduce_named("Occupancy of an hour", |(scope, hour), minutes, out| {
-            let mut minutes = minutes.iter().map(|(row, _)| *row);
-            let Some(first) = minutes.next() else { return };
-            let mut row = OccupancyHour {
-                camera: scope.camera,
-                scope_kind: scope.kind,
-                scope: scope.name,
-                hour: *hour,
-                entries: first.entries,
-                exits: first.exits,
-                occupied_us: first.occupied_us,
-                observed_us: first.observed_us,
-                max: first.max,
-                min: first.min,
-                residual: first.residual,
-                rules: first.rules,
-            };
-            for m in minutes {
-                row.entries += m.entries;
-                row.exits += m.exits;
-                row.occupied_us = row.occupied_us + m.occupied_us;
-                row.observed_us = row.observed_us + m.observed_us;
-                row.max = row.max.max(m.max);
-                row.min = row.min.min(m.min);
-                row.residual += m.residual;
-            }
-            out.push((row, 1));
-        })
-        .map(|(_, row)| row);
-    (minutes, hours)
+    let sums = sums::sums(rows.map(|((scope, _), (place, row))| ((scope, place), row)), scopes);
+    Occupancy { minutes, sums }
 }
 
 /// Every scope, with the clock that divides its time and the digest of both.

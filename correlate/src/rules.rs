@@ -7,7 +7,8 @@
 use differential_dataflow::VecCollection;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{
-    ClockRule, DriftRule, LineRule, PackingRule, ProductivityRule, Rule, StationRule, WorkerRule, ZoneRule, digest,
+    AlertRule, ClockRule, DriftRule, LineRule, PackingRule, ProductivityRule, Rule, StationRule, WorkerRule, ZoneRule,
+    digest,
 };
 use gemba_schemas::time::Tick;
 
@@ -27,6 +28,8 @@ pub struct Rules<'scope> {
     pub stations: VecCollection<'scope, Tick, StationRule, isize>,
     /// When a model is unsure.
     pub drift: VecCollection<'scope, Tick, DriftRule, isize>,
+    /// Alerts.
+    pub alerts: VecCollection<'scope, Tick, (AlertRule, Name), isize>,
     /// The clock: one row, or none.
     pub clock: VecCollection<'scope, Tick, ClockRule, isize>,
 }
@@ -66,6 +69,7 @@ impl<'scope> Rules<'scope> {
             workers: plain!(Worker),
             stations: plain!(Station),
             drift: plain!(Drift),
+            alerts: kind!(Alert),
             clock,
         }
     }

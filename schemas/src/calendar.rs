@@ -6,12 +6,15 @@
 //! * the *reset day* of a minute is the latest daily reset at or before the minute's start. A reset is the
 //!   instant at which the clock shows `day_reset`: the earlier one where it does so twice, that much later
 //!   where it is skipped; rounded up to a minute.
+//! * the *day* (*month*) of a minute is the first minute at which the clock shows the date (the month) that it
+//!   shows at the minute's start. Where midnight is skipped that is the instant of the change; where it comes twice,
+//!   the earlier one.
 
 use crate::id::Name;
 use crate::rule::ClockRule;
 use crate::time::{EventTime, Micros};
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 
 /// A resolved clock, with the last resolved zone kept: resolving takes a lock.
@@ -48,11 +51,43 @@ impl Calendar {
         let resets = days.into_iter().flatten().filter_map(|day| reset(zone, day, clock.day_reset));
         resets.filter(|r| *r <= minute).max().unwrap_or(EventTime::MIN)
     }
+
+    /// The day of the minute that holds `ts`, as its first instant.
+    pub fn day(&mut self, clock: &ClockRule, ts: EventTime) -> EventTime {
+        self.first_of(clock, ts, |date| date)
+    }
+
+    /// The month of the minute that holds `ts`, as its first instant.
+    pub fn month(&mut self, clock: &ClockRule, ts: EventTime) -> EventTime {
+        self.first_of(clock, ts, Date::first_of_month)
+    }
+
+    fn first_of(&mut self, clock: &ClockRule, ts: EventTime, first: fn(Date) -> Date) -> EventTime {
+        let Ok(t) = Timestamp::from_microsecond(ts.floor(Micros::MINUTE).0) else { return EventTime::MIN };
+        let zone = self.zone(clock.time_zone);
+        first_shown(zone, first(zone.to_datetime(t).date())).unwrap_or(EventTime::MIN)
+    }
 }
 
 fn reset(zone: &TimeZone, day: Date, at: Micros) -> Option<EventTime> {
     let shown = day.at(0, 0, 0, 0).checked_add(at.0.microseconds()).ok()?;
-    let instant = EventTime(zone.to_ambiguous_timestamp(shown).compatible().ok()?.as_microsecond());
+    Some(round_up(zone.to_ambiguous_timestamp(shown).compatible().ok()?))
+}
+
+/// The first minute at which the clock shows this date, or a later one if it skips the date.
+fn first_shown(zone: &TimeZone, date: Date) -> Option<EventTime> {
+    let midnight = date.at(0, 0, 0, 0);
+    let ambiguous = zone.to_ambiguous_timestamp(midnight);
+    Some(round_up(match ambiguous.offset() {
+        // Read with the offset after the change a skipped midnight lies before the change. `compatible` would
+        // give a later instant than the change if the clock skips from before midnight to after it.
+        AmbiguousOffset::Gap { after, .. } => zone.following(after.to_timestamp(midnight).ok()?).next()?.timestamp(),
+        _ => ambiguous.compatible().ok()?,
+    }))
+}
+
+fn round_up(t: Timestamp) -> EventTime {
+    let instant = EventTime(t.as_microsecond());
     let floor = instant.floor(Micros::MINUTE);
-    Some(if floor == instant { floor } else { floor + Micros::MINUTE })
+    if floor == instant { floor } else { floor + Micros::MINUTE }
 }

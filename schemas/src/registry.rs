@@ -49,7 +49,8 @@ impl Table {
         }
     }
 
-    /// The computed columns that the edge adds: `x_s` for each `x_us`, `mean` where there is an integral.
+    /// The computed columns that the edge adds: `x_s` for each `x_us`, `mean` where there is an integral, and
+    /// the view's own ratios.
     pub fn edge_columns(&self) -> Vec<EdgeColumn> {
         let mut edge: Vec<_> = self
             .columns
@@ -107,6 +108,19 @@ const RATIOS: &[(&str, &str, &str, &str)] = &[
         "Mean of the stations' utilisations.",
     ),
     ("floor_hours", "units_per_hour", "units * 3.6e9 / nullif(active_us, 0)", "Units per active hour."),
+    (
+        "dwell_days",
+        "mean_s",
+        "dwell_us / 1e6 / nullif(visits, 0)",
+        "Mean dwell of the visits that counted, in seconds.",
+    ),
+    (
+        "quality_hours",
+        "empty_rate",
+        "qr_failed / nullif(sessions, 0)",
+        "Share of the ended sessions without a code, 0–1.",
+    ),
+    ("quality_hours", "export_rate", "exports_ok / nullif(exports, 0)", "Share of the exports that worked, 0–1."),
     ("drift_hours", "confidence", "confidence_sum / 1e4 / nullif(count, 0)", "Mean confidence, 0–1."),
 ];
 

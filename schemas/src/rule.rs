@@ -1,6 +1,10 @@
 //! Rules: what the site says, as rows, so that an edit is a diff. Compiled from `site.toml` by
 //! [`Site::rules`](crate::site::Site::rules); correlate knows nothing else of the configuration.
 
+mod alert;
+
+pub use alert::{AlertKind, AlertRule, Severity};
+
 use crate::geometry::Point;
 use crate::id::Name;
 use crate::score::Score;
@@ -27,6 +31,8 @@ pub enum Rule {
     Station(StationRule),
     /// When a model is unsure; exactly one.
     Drift(DriftRule),
+    /// When an alert opens and when it is resolved.
+    Alert(AlertRule),
 }
 
 /// The site's local time.
@@ -171,4 +177,10 @@ pub fn digest<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Name {
         .map(|r| xxh3_64(serde_json::to_string(r).unwrap_or_default().as_bytes()))
         .fold(0u64, u64::wrapping_add);
     Name::new(&format!("{sum:016x}"))
+}
+
+/// The digest of the rules that these are the digests of, as if [`digest`] had been given them all.
+pub fn joined(digests: impl IntoIterator<Item = Name>) -> Name {
+    let sums = digests.into_iter().map(|d| u64::from_str_radix(d.as_str(), 16).unwrap_or(0));
+    Name::new(&format!("{:016x}", sums.fold(0, u64::wrapping_add)))
 }

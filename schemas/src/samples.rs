@@ -40,6 +40,9 @@ pub fn batch(table: &Table, key: u64, value: u64) -> RecordBatch {
             new_null_array(&column.data_type, 1)
         } else if !column.values.is_empty() {
             Arc::new(StringArray::from(vec![column.values[n as usize % column.values.len()]]))
+        } else if identity && column.data_type == DataType::UInt64 {
+            // As it is: no two may be the same.
+            Arc::new(UInt64Array::from(vec![n]))
         } else {
             one(&column.data_type, n)
         }

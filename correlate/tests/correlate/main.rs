@@ -2,3 +2,6 @@
 
 mod oracle;
 mod scenarios;
+mod scenarios_alerts;
+mod scenarios_days;
+mod scenarios_quality;

@@ -7,6 +7,7 @@
 
 mod database;
 mod scene;
+mod scene_quality;
 mod scene_work;
 
 use differential_dataflow::input::Input;
@@ -134,5 +135,13 @@ fn oracle_large_scene() {
             assert!(n > 0, "scene {seed} has no {kind:?}");
             println!("scene {seed}: {n} rows of {kind:?}");
         }
+    }
+}
+
+/// Each clock of the scenes, with the days on which it is changed.
+#[test]
+fn oracle_every_clock() {
+    for seed in 0..scene::PLACES.len() as u64 {
+        check(&Scene::new(seed, 4).steps(3), 1);
     }
 }

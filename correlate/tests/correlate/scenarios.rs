@@ -17,12 +17,12 @@ use std::sync::mpsc::channel;
 const CAMERA: &str = "cam";
 const GENERATION: Generation = Generation(0);
 
-fn s(seconds: f64) -> EventTime {
+pub fn s(seconds: f64) -> EventTime {
     EventTime((seconds * 1e6).round() as i64)
 }
 
 /// The rows after all ticks of (facts, rules, now), each with its change.
-fn run(ticks: Vec<(Vec<(Fact, isize)>, Vec<(Rule, isize)>, Vec<(EventTime, isize)>)>) -> Vec<ViewRow> {
+pub fn run(ticks: Vec<(Vec<(Fact, isize)>, Vec<(Rule, isize)>, Vec<(EventTime, isize)>)>) -> Vec<ViewRow> {
     let (send, receive) = channel();
     timely::execute_directly(move |worker| {
         let (mut facts, mut rules, mut now) = worker.dataflow(|scope| {
@@ -51,7 +51,7 @@ fn run(ticks: Vec<(Vec<(Fact, isize)>, Vec<(Rule, isize)>, Vec<(EventTime, isize
     rows.into_keys().collect()
 }
 
-fn once(facts: Vec<Fact>, rules: Vec<Rule>, now: EventTime) -> Vec<ViewRow> {
+pub fn once(facts: Vec<Fact>, rules: Vec<Rule>, now: EventTime) -> Vec<ViewRow> {
     let count = |(i, row)| (row, if i % 3 == 0 { 2 } else { 1 });
     run(vec![(
         facts.into_iter().enumerate().map(count).collect(),
@@ -60,11 +60,11 @@ fn once(facts: Vec<Fact>, rules: Vec<Rule>, now: EventTime) -> Vec<ViewRow> {
     )])
 }
 
-fn clock() -> Rule {
+pub fn clock() -> Rule {
     Rule::Clock(ClockRule { time_zone: "UTC".into(), day_reset: Micros(3 * Micros::HOUR.0) })
 }
 
-fn coverage(from: f64, to: f64, end_reason: CoverageEnd) -> Fact {
+pub fn coverage(from: f64, to: f64, end_reason: CoverageEnd) -> Fact {
     let id = FactId::of("coverage", CAMERA.into(), GENERATION, &[&from.to_le_bytes()]);
     Coverage {
         id,
@@ -90,7 +90,7 @@ fn coverage(from: f64, to: f64, end_reason: CoverageEnd) -> Fact {
     .into()
 }
 
-fn read(text: &str, from: f64, to: f64, sightings: u32) -> Fact {
+pub fn read(text: &str, from: f64, to: f64, sightings: u32) -> Fact {
     CodeRead {
         id: FactId::of("code_read", CAMERA.into(), GENERATION, &[text.as_bytes(), &from.to_le_bytes()]),
         camera: CAMERA.into(),
@@ -112,7 +112,7 @@ fn read(text: &str, from: f64, to: f64, sightings: u32) -> Fact {
 }
 
 /// A point whose foot lies at (x, y) thousandths of the picture.
-fn point(track: u32, ts: f64, x: i32, y: i32) -> Fact {
+pub fn point(track: u32, ts: f64, x: i32, y: i32) -> Fact {
     TrackPoint {
         id: FactId::of("track_point", CAMERA.into(), GENERATION, &[&track.to_le_bytes(), &ts.to_le_bytes()]),
         camera: CAMERA.into(),
@@ -133,7 +133,7 @@ fn point(track: u32, ts: f64, x: i32, y: i32) -> Fact {
     .into()
 }
 
-fn end(track: u32, ts: f64, reason: TrackEndReason) -> Fact {
+pub fn end(track: u32, ts: f64, reason: TrackEndReason) -> Fact {
     TrackEnd {
         id: FactId::of("track_end", CAMERA.into(), GENERATION, &[&track.to_le_bytes()]),
         camera: CAMERA.into(),
@@ -150,7 +150,7 @@ fn end(track: u32, ts: f64, reason: TrackEndReason) -> Fact {
     .into()
 }
 
-fn profile() -> Rule {
+pub fn profile() -> Rule {
     Rule::Packing(PackingRule {
         camera: CAMERA.into(),
         profile: "bench".into(),
@@ -169,7 +169,7 @@ fn profile() -> Rule {
     })
 }
 
-fn zone(min_dwell: i64) -> Rule {
+pub fn zone(min_dwell: i64) -> Rule {
     let corners = [(400, 400), (600, 400), (600, 600), (400, 600)];
     Rule::Zone(ZoneRule {
         camera: CAMERA.into(),
@@ -183,7 +183,7 @@ fn zone(min_dwell: i64) -> Rule {
 }
 
 /// From the top of the picture to its middle, inside to the left (x above one half).
-fn line() -> Rule {
+pub fn line() -> Rule {
     Rule::Line(LineRule {
         camera: CAMERA.into(),
         line: "door".into(),

@@ -8,6 +8,7 @@
 //! text ─ document (keys and values with their places) ─ load (structure) ─ validate (meaning) ─► Site
 //! ```
 
+mod alerts;
 mod camera;
 mod document;
 mod error;
@@ -17,11 +18,13 @@ mod paths;
 mod rules;
 mod scene;
 mod validate;
+mod validate_alerts;
 mod validate_camera;
 mod validate_scene;
 mod value;
 mod work;
 
+pub use alerts::Alert;
 pub use camera::{Area, Camera, Codes, Detect, Motion, Sample};
 pub use error::{Problem, SiteError};
 pub use needs::{CodeNeeds, MotionNeeds, Needs};
@@ -69,6 +72,9 @@ pub struct Site {
     /// `[drift]`: when a model is unsure.
     #[serde(default)]
     pub drift: Drift,
+    /// `[[alert]]`: when somebody is to be told. `None`: the built-in alerts; an empty list: none.
+    #[serde(rename = "alert")]
+    pub alerts: Option<Vec<Alert>>,
     /// Folder of the file: relative paths in it start here.
     #[serde(skip)]
     pub base: PathBuf,

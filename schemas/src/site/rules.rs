@@ -20,6 +20,7 @@ impl Site {
             rules.extend(camera.lines.iter().map(|l| Rule::Line(line(name, l))));
             rules.extend(camera.packing.iter().map(|p| Rule::Packing(packing(name, p))));
         }
+        rules.extend(super::alerts::rules(self.alerts.as_deref()).into_iter().map(Rule::Alert));
         rules
     }
 }

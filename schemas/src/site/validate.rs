@@ -3,7 +3,7 @@
 
 use super::document::{Problems, Spot};
 use super::error::hint;
-use super::{ClassNames, MOTION_MODEL, Site, validate_camera};
+use super::{ClassNames, MOTION_MODEL, Site, validate_alerts, validate_camera};
 use crate::time::Micros;
 use std::net::SocketAddr;
 
@@ -25,6 +25,7 @@ pub(super) fn site(site: &Site, root: &Spot<'_>, problems: &mut Problems<'_>) {
     for (i, camera) in site.cameras.iter().enumerate() {
         validate_camera::camera(site, camera, &cameras.item(i), problems);
     }
+    validate_alerts::alerts(site, &root.key("alert"), problems);
 }
 
 fn place(site: &Site, spot: &Spot<'_>, problems: &mut Problems<'_>) {

@@ -1,18 +1,24 @@
 //! Views: tables derived from facts, rules and now. A view is declared once, here and in one line of
 //! [`views!`]; every store, route, schema and page follows from the declaration.
 
+mod alerts;
 mod coverage;
 mod drift;
+mod dwell;
 mod occupancy;
 mod packing;
 mod productivity;
+mod quality;
 mod zones;
 
+pub use alerts::Alert;
 pub use coverage::CoverageHour;
 pub use drift::{CONFIDENCE_BINS, DriftHour, LateFact, RetrainRequest};
-pub use occupancy::{OccupancyHour, OccupancyMinute, ScopeKind};
+pub use dwell::DwellDay;
+pub use occupancy::{OccupancyDay, OccupancyHour, OccupancyMinute, OccupancyMonth, ScopeKind};
 pub use packing::{PackingSession, SessionStatus, SessionVerdict};
 pub use productivity::{FloorHour, NameKind, StationHour, Unregistered, WorkerHour};
+pub use quality::{QualityCamera, QualityHour};
 pub use zones::{LineCrossing, VisitEnd, ZoneVisit};
 
 macro_rules! views {
@@ -77,4 +83,5 @@ macro_rules! views {
 views! {
     PackingSession, ZoneVisit, LineCrossing, OccupancyMinute, OccupancyHour, CoverageHour,
     WorkerHour, StationHour, FloorHour, Unregistered, DriftHour, RetrainRequest, LateFact,
+    OccupancyDay, OccupancyMonth, DwellDay, QualityHour, QualityCamera, Alert,
 }

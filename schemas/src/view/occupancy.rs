@@ -77,3 +77,65 @@ row! {
         pub rules: Name,
     }
 }
+
+row! {
+    /// Occupancy of one line's inside or one zone on one calendar day of the site's clock (midnight to midnight, not
+    /// reset to reset): sums and extremes of the minutes at whose start the clock shows that date.
+    pub struct OccupancyDay in "occupancy_days", key(camera, scope_kind, scope, day), bucket(day) {
+        /// Camera name.
+        pub camera: Name,
+        /// `line` or `zone`.
+        pub scope_kind: ScopeKind,
+        /// Name of the line or zone.
+        pub scope: Name,
+        /// First instant at which the site's clock shows the date.
+        pub day: EventTime,
+        /// Entries within the day.
+        pub entries: u32,
+        /// Exits within the day.
+        pub exits: u32,
+        /// Integral of the count over the observed part: person-microseconds. Mean = this / observed.
+        pub occupied_us: Micros,
+        /// How much of the day was observed, µs.
+        pub observed_us: Micros,
+        /// Largest count within the day's observed minutes.
+        pub max: i32,
+        /// Smallest count within the day's observed minutes.
+        pub min: i32,
+        /// Sum of what daily resets took away.
+        pub residual: i32,
+        /// Digest of the rules that shaped the row.
+        pub rules: Name,
+    }
+}
+
+row! {
+    /// Occupancy of one line's inside or one zone in one calendar month of the site's clock: sums and extremes of
+    /// its days.
+    pub struct OccupancyMonth in "occupancy_months", key(camera, scope_kind, scope, month), bucket(month) {
+        /// Camera name.
+        pub camera: Name,
+        /// `line` or `zone`.
+        pub scope_kind: ScopeKind,
+        /// Name of the line or zone.
+        pub scope: Name,
+        /// First instant at which the site's clock shows the month.
+        pub month: EventTime,
+        /// Entries within the month.
+        pub entries: u32,
+        /// Exits within the month.
+        pub exits: u32,
+        /// Integral of the count over the observed part: person-microseconds. Mean = this / observed.
+        pub occupied_us: Micros,
+        /// How much of the month was observed, µs.
+        pub observed_us: Micros,
+        /// Largest count within the month's observed minutes.
+        pub max: i32,
+        /// Smallest count within the month's observed minutes.
+        pub min: i32,
+        /// Sum of what daily resets took away.
+        pub residual: i32,
+        /// Digest of the rules that shaped the row.
+        pub rules: Name,
+    }
+}

@@ -38,10 +38,58 @@ fn reset_days_follow_daylight_saving() {
 }
 
 #[test]
+fn days_and_months_start_where_the_clock_first_shows_them() {
+    let mut calendar = Calendar::default();
+    let india = clock("Asia/Kolkata", 3);
+    // Midnight is at 18:30Z; 2028 has a leap day.
+    assert_eq!(calendar.day(&india, at("2028-02-28T18:29:59Z")), at("2028-02-27T18:30:00Z"));
+    assert_eq!(calendar.day(&india, at("2028-02-28T18:30:00Z")), at("2028-02-28T18:30:00Z"));
+    assert_eq!(calendar.month(&india, at("2028-02-29T18:29:59Z")), at("2028-01-31T18:30:00Z"));
+    assert_eq!(calendar.month(&india, at("2028-02-29T18:30:00Z")), at("2028-02-29T18:30:00Z"));
+    let berlin = clock("Europe/Berlin", 3);
+    // A day of 23 hours and one of 25.
+    assert_eq!(calendar.day(&berlin, at("2026-03-29T21:59:59Z")), at("2026-03-28T23:00:00Z"));
+    assert_eq!(calendar.day(&berlin, at("2026-03-29T22:00:00Z")), at("2026-03-29T22:00:00Z"));
+    assert_eq!(calendar.day(&berlin, at("2026-10-25T22:59:59Z")), at("2026-10-24T22:00:00Z"));
+    assert_eq!(calendar.month(&berlin, at("2026-10-25T22:59:59Z")), at("2026-09-30T22:00:00Z"));
+}
+
+#[test]
+fn days_start_right_where_the_clock_changes_at_midnight() {
+    let mut calendar = Calendar::default();
+    // 00:00–01:00 comes twice, on the first of the month: the earlier one.
+    let havana = clock("America/Havana", 3);
+    for ts in ["2026-11-01T04:00:00Z", "2026-11-01T05:00:00Z", "2026-11-02T04:59:59Z"] {
+        assert_eq!(calendar.day(&havana, at(ts)), at("2026-11-01T04:00:00Z"));
+        assert_eq!(calendar.month(&havana, at(ts)), at("2026-11-01T04:00:00Z"));
+    }
+    assert_eq!(calendar.day(&havana, at("2026-11-01T03:59:59Z")), at("2026-10-31T04:00:00Z"));
+    // 00:00–01:00 is skipped: the day starts at 01:00.
+    let santiago = clock("America/Santiago", 3);
+    assert_eq!(calendar.day(&santiago, at("2026-09-06T12:00:00Z")), at("2026-09-06T04:00:00Z"));
+    assert_eq!(calendar.day(&santiago, at("2026-09-06T03:59:59Z")), at("2026-09-05T04:00:00Z"));
+    // One minute past midnight back to 23:01: the date before comes again, and so does this one.
+    let st_johns = clock("America/St_Johns", 3);
+    assert_eq!(calendar.day(&st_johns, at("2010-11-07T02:30:00Z")), at("2010-11-07T02:30:00Z"));
+    assert_eq!(calendar.day(&st_johns, at("2010-11-07T02:31:00Z")), at("2010-11-06T02:30:00Z"));
+    assert_eq!(calendar.day(&st_johns, at("2010-11-07T03:30:00Z")), at("2010-11-07T02:30:00Z"));
+    // These two minutes are of one hour and of two days.
+    for ts in ["2010-11-07T02:30:00Z", "2010-11-07T02:31:00Z"] {
+        assert_eq!(calendar.hour(&st_johns, at(ts)), at("2010-11-07T02:30:00Z"));
+    }
+    // 2011-12-30 was left out.
+    let apia = clock("Pacific/Apia", 3);
+    assert_eq!(calendar.day(&apia, at("2011-12-30T10:00:00Z")), at("2011-12-30T10:00:00Z"));
+    assert_eq!(calendar.day(&apia, at("2011-12-30T09:59:59Z")), at("2011-12-29T10:00:00Z"));
+}
+
+#[test]
 fn instants_beyond_the_calendar_do_not_panic() {
     let mut calendar = Calendar::default();
     for ts in [EventTime(i64::MIN / 2), EventTime(i64::MAX / 2)] {
         calendar.hour(&clock("Europe/Berlin", 3), ts);
         calendar.reset_day(&clock("Europe/Berlin", 3), ts);
+        calendar.day(&clock("Europe/Berlin", 3), ts);
+        calendar.month(&clock("Europe/Berlin", 3), ts);
     }
 }

@@ -73,6 +73,7 @@ fn every_key_is_explained_in_an_example() {
         "[[camera]]\n[[camera.zone]]\nzz=0",
         "[[camera]]\n[[camera.line]]\nzz=0",
         "[[camera]]\n[[camera.packing]]\nzz=0",
+        "[[alert]]\nzz=0",
     ];
     let mut keys = 0;
     for table in tables {

@@ -7,7 +7,7 @@ use gemba_schemas::registry::Table;
 use gemba_schemas::rule::{DurationModel, Rule, digest};
 use gemba_schemas::time::EventTime;
 use gemba_schemas::view::{ViewKind, ViewRow};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::{DataType, TimeUnit};
 
@@ -47,6 +47,12 @@ fn oracle(kind: ViewKind) -> &'static str {
         ViewKind::DriftHour => include_str!("drift_hours.sql"),
         ViewKind::RetrainRequest => include_str!("retrain_requests.sql"),
         ViewKind::LateFact => include_str!("late_facts.sql"),
+        ViewKind::OccupancyDay => include_str!("occupancy_days.sql"),
+        ViewKind::OccupancyMonth => include_str!("occupancy_months.sql"),
+        ViewKind::DwellDay => include_str!("dwell_days.sql"),
+        ViewKind::QualityHour => include_str!("quality_hours.sql"),
+        ViewKind::QualityCamera => include_str!("quality_cameras.sql"),
+        ViewKind::Alert => include_str!("alerts.sql"),
     }
 }
 
@@ -150,7 +156,78 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
                 let values = params![r.min_confidence.0, r.min_samples, r.sustained, text(own)];
                 db.execute("INSERT INTO rule_drift VALUES (?, ?, ?, ?)", values).unwrap();
             }
+            Rule::Alert(_) => {}
         }
+    }
+}
+
+/// Alerts by number, and the digest of each with the profiles of a camera (of none where the camera is NULL) and the clock.
+fn insert_alerts(db: &Connection, rules: &[Rule]) {
+    db.execute_batch(
+        "CREATE TABLE rule_alert (alert BIGINT, camera VARCHAR, kind VARCHAR, severity VARCHAR, threshold HUGEINT,
+             clear HUGEINT, min_samples BIGINT, digest VARCHAR);
+         CREATE TABLE rule_alert_digest (alert BIGINT, camera VARCHAR, digest VARCHAR);",
+    )
+    .unwrap();
+    let profile = |rule: &Rule| if let Rule::Packing(p) = rule { Some(p.camera) } else { None };
+    let cameras: BTreeSet<Option<&str>> =
+        rules.iter().filter_map(profile).map(|camera| Some(camera.as_str())).chain([None]).collect();
+    for (alert, rule) in rules.iter().enumerate() {
+        let Rule::Alert(r) = rule else { continue };
+        let values = params![
+            alert as i64,
+            r.camera.map(Name::as_str),
+            r.kind.as_str(),
+            r.severity.as_str(),
+            i64::from(r.threshold.0),
+            i64::from(r.clear.0),
+            r.min_samples,
+            digest([rule]).as_str()
+        ];
+        db.execute("INSERT INTO rule_alert VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values).unwrap();
+        for camera in &cameras {
+            let shapes = |r: &&Rule| match r {
+                Rule::Clock(_) => true,
+                Rule::Packing(p) => Some(p.camera.as_str()) == *camera,
+                _ => false,
+            };
+            let sum = digest(rules.iter().filter(shapes).chain([rule]));
+            let values = params![alert as i64, *camera, sum.as_str()];
+            db.execute("INSERT INTO rule_alert_digest VALUES (?, ?, ?)", values).unwrap();
+        }
+    }
+}
+
+/// Digests of several rules at once: of the zones of a kind at a camera, of the profiles of a camera (and of none, where
+/// the camera is NULL), each with the clock too.
+fn insert_joined_digests(db: &Connection, rules: &[Rule]) {
+    db.execute_batch(
+        "CREATE TABLE rule_zone_kind (camera VARCHAR, kind VARCHAR, digest_clock VARCHAR);
+         CREATE TABLE rule_profiles (camera VARCHAR, digest VARCHAR, digest_clock VARCHAR);",
+    )
+    .unwrap();
+    let clock = rules.iter().filter(|r| matches!(r, Rule::Clock(_)));
+    let mut kinds: BTreeMap<(&str, &str), Vec<&Rule>> = BTreeMap::new();
+    for rule in rules {
+        if let Rule::Zone(zone) = rule {
+            kinds.entry((zone.camera.as_str(), zone.kind.as_str())).or_default().push(rule);
+        }
+    }
+    for ((camera, kind), zones) in kinds {
+        let sum = digest(zones.into_iter().chain(clock.clone()));
+        db.execute("INSERT INTO rule_zone_kind VALUES (?, ?, ?)", [camera, kind, sum.as_str()]).unwrap();
+    }
+    let mut profiles: BTreeMap<Option<&str>, Vec<&Rule>> = BTreeMap::from([(None, vec![])]);
+    for rule in rules {
+        if let Rule::Packing(profile) = rule {
+            profiles.entry(Some(profile.camera.as_str())).or_default().push(rule);
+        }
+    }
+    for (camera, profiles) in profiles {
+        let sum = digest(profiles.iter().copied());
+        let with_clock = digest(profiles.into_iter().chain(clock.clone()));
+        let values = params![camera, sum.as_str(), with_clock.as_str()];
+        db.execute("INSERT INTO rule_profiles VALUES (?, ?, ?)", values).unwrap();
     }
 }
 
@@ -167,6 +244,8 @@ pub fn answers(facts: &[Fact], rules: &[Rule], now: &[EventTime]) -> BTreeMap<Vi
         }
     }
     insert_rules(&db, rules, now);
+    insert_joined_digests(&db, rules);
+    insert_alerts(&db, rules);
     db.execute_batch(include_str!("prelude.sql")).unwrap();
     db.execute_batch(include_str!("work.sql")).unwrap();
     let mut rows = BTreeMap::new();

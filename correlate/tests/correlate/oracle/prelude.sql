@@ -34,3 +34,16 @@ WITH cuts AS (
 )
 SELECT s.camera, s.a, s.b FROM spans s
 WHERE s.b IS NOT NULL AND EXISTS (FROM cov c WHERE c.camera = s.camera AND c.a <= s.a AND c.b >= s.b);
+
+-- Dates as the site's clock shows them, and when it first shows each and its month. By trying every quarter hour, on
+-- which all dates of the scenes begin, from before the month of the first instant on.
+CREATE MACRO date_shown(us) AS clock_shows(us) // 86400000000;
+CREATE TABLE local_date AS
+WITH instant AS (
+    SELECT ts AS t FROM pt UNION ALL SELECT a FROM cov UNION ALL SELECT b FROM cov
+), quarter AS (
+    SELECT unnest(range(min(t) // 900000000 * 900000000 - 33 * 86400000000, max(t) + 900000000, 900000000)) AS q FROM instant
+), shown AS (
+    SELECT q, date_shown(q) AS date, date_trunc('month', 'epoch'::TIMESTAMP + to_microseconds(clock_shows(q))) AS m FROM quarter
+)
+SELECT date, min(q) AS day, min(min(q)) OVER (PARTITION BY m) AS month FROM shown GROUP BY date, m;

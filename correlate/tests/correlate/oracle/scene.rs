@@ -1,7 +1,7 @@
 //! Random sites and facts, from a seed. Coordinates and times lie on coarse grids, so that edges, ties and exact
 //! thresholds are met often; scenes lie around the daily reset, some of them where the clocks are changed.
 
-use super::{Step, scene_work};
+use super::{Step, scene_quality, scene_work};
 use gemba_schemas::fact::{
     Attempt, Clock, CodeMiss, CodeRead, Coverage, CoverageEnd, Decoder, Fact, Fault, FaultKind, MotionSpan, Stage,
     TrackEnd, TrackEndReason, TrackPoint,
@@ -36,13 +36,23 @@ impl Random {
 }
 
 /// Zone, daily reset in minutes, and the instant (s since the epoch) around which the scene lies.
-const PLACES: [(&str, i64, i64); 4] = [
+pub const PLACES: [(&str, i64, i64); 9] = [
     ("UTC", 180, 1_773_111_600),
     ("Asia/Kolkata", 180, 1_773_178_200),
     // The clocks go back at 01:00Z; the reset is at 02:00Z.
     ("Europe/Berlin", 180, 1_792_893_600),
     // The clocks go back by half an hour at 15:00Z; the reset is at 16:30Z.
     ("Australia/Lord_Howe", 180, 1_775_316_600),
+    // Midnight after 29 February.
+    ("Asia/Kolkata", 180, 1_835_461_800),
+    // The first of the month begins at 04:00Z; at 05:00Z the clocks go back to midnight.
+    ("America/Havana", 180, 1_793_507_400),
+    // The clocks go forward at midnight, 04:00Z.
+    ("America/Santiago", 180, 1_788_667_200),
+    // The clocks go back at midnight, 03:00Z, to the day before.
+    ("America/Santiago", 180, 1_775_358_000),
+    // One minute past midnight, 02:31Z, the clocks go back to 23:01: an hour with minutes of two dates.
+    ("America/St_Johns", 180, 1_289_097_060),
 ];
 
 /// A site and what was seen there.
@@ -284,7 +294,7 @@ fn rules(random: &mut Random, camera: Name) -> Vec<Rule> {
         rules.push(Rule::Zone(ZoneRule {
             camera,
             zone: Name::new(&format!("zone-{zone}")),
-            kind: "chair".into(),
+            kind: random.pick(&["chair", "chair", "wait"]).into(),
             polygon,
             min_dwell: Micros::from_secs(random.below(9)),
             bridge: Micros::from_secs(random.below(4)),
@@ -367,7 +377,7 @@ impl Scene {
     /// The scene of that seed; facts grow with `size`.
     pub fn new(seed: u64, size: usize) -> Self {
         let mut random = Random(seed);
-        let (time_zone, reset, base) = random.pick(&PLACES);
+        let (time_zone, reset, base) = PLACES[(seed % PLACES.len() as u64) as usize];
         let clock = ClockRule { time_zone: time_zone.into(), day_reset: Micros::from_secs(reset * 60) };
         let mut scene = Self { seed, size, facts: vec![], rules: vec![Rule::Clock(clock)], now: EventTime::MIN };
         for camera in ["cam-a", "cam-b"] {
@@ -377,6 +387,10 @@ impl Scene {
         scene_work::extend(&mut random, base, size, &mut scene.facts, &mut scene.rules);
         let last = scene.facts.iter().map(Fact::bucket).max().unwrap_or(EventTime(base * 1_000_000));
         scene.now = last + Micros::from_millis(random.below(40) * 100 - 2000);
+        // After `now`, which lies where the footage ends.
+        let clients = scene_quality::facts(&mut random, base, size, &scene.facts);
+        scene.facts.extend(clients);
+        scene.rules.extend(scene_quality::rules(&mut random));
         scene
     }
 

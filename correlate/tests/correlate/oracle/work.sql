@@ -1,12 +1,35 @@
--- Events as a set (the first arrival of an identity), and the time that each accounts for.
+-- What arrived beyond the horizon counts in no other view.
 CREATE MACRO is_late(received_at, ts) AS epoch_us(received_at) - epoch_us(ts) > 35 * 86400000000;
+CREATE TABLE late AS
+SELECT epoch_us(received_at) AS received_at, epoch_us(ts) AS ts, id, 'activity' AS kind FROM activity WHERE is_late(received_at, ts)
+UNION ALL
+SELECT epoch_us(received_at) AS received_at, epoch_us(ts) AS ts, id, 'production' AS kind FROM production WHERE is_late(received_at, ts)
+UNION ALL
+SELECT epoch_us(received_at) AS received_at, epoch_us(ts) AS ts, id, 'attendance_mark' AS kind FROM attendance_mark WHERE is_late(received_at, ts)
+UNION ALL
+SELECT epoch_us(received_at) AS received_at, epoch_us(ts) AS ts, id, 'plate_read' AS kind FROM plate_read WHERE is_late(received_at, ts)
+UNION ALL
+SELECT epoch_us(received_at) AS received_at, epoch_us(ts) AS ts, id, 'review' AS kind FROM review WHERE is_late(received_at, ts)
+UNION ALL
+SELECT epoch_us(received_at) AS received_at, epoch_us(ts) AS ts, id, 'frame_export' AS kind FROM frame_export WHERE is_late(received_at, ts)
+UNION ALL
+SELECT epoch_us(received_at) AS received_at, epoch_us(ts) AS ts, id, 'device_status' AS kind FROM device_status WHERE is_late(received_at, ts);
+DELETE FROM activity WHERE is_late(received_at, ts);
+DELETE FROM production WHERE is_late(received_at, ts);
+DELETE FROM attendance_mark WHERE is_late(received_at, ts);
+DELETE FROM plate_read WHERE is_late(received_at, ts);
+DELETE FROM review WHERE is_late(received_at, ts);
+DELETE FROM frame_export WHERE is_late(received_at, ts);
+DELETE FROM device_status WHERE is_late(received_at, ts);
+
+-- Events, and the time that each accounts for.
 CREATE TABLE ev AS
 SELECT id, epoch_us(ts) AS ts, worker, station, model, model_version, confidence::BIGINT AS confidence, state AS what,
        0 AS units
-FROM activity WHERE NOT is_late(received_at, ts)
+FROM activity
 UNION ALL
 SELECT id, epoch_us(ts), worker, station, model, model_version, confidence::BIGINT, 'product_count', "count"
-FROM production WHERE NOT is_late(received_at, ts);
+FROM production;
 
 CREATE TABLE counted AS
 SELECT *, hour_of(ts) AS hour FROM ev, rule_productivity

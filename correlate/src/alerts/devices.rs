@@ -1,0 +1,96 @@
+//! The signs of `device_offline`: runs of what a device reported.
+//!
+//! ```text
+//! statuses ⋈ rules → per (rule at a device, UTC day) → runs → signs
+//! ```
+//!
+//! A report is a share: online 0, degraded one half, offline 1. A day's reports are made runs of bad and of good ones, so
+//! the walk sees few signs however often a device reports; the walk goes on where a run goes on the next day.
+
+use super::{Share, Side, Sign, Watch, side, worse};
+use differential_dataflow::VecCollection;
+use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
+use differential_dataflow::trace::implementations::ValSpine;
+use gemba_schemas::fact::{DeviceState, DeviceStatus};
+use gemba_schemas::id::{FactId, Name};
+use gemba_schemas::rule::{AlertKind, AlertRule};
+use gemba_schemas::time::{EventTime, Micros, Tick};
+use serde::{Deserialize, Serialize};
+
+const DAY: Micros = Micros(24 * Micros::HOUR.0);
+
+/// The rules that apply, with their digests.
+type Watches<'scope> = Arranged<'scope, TraceAgent<ValSpine<(Name, AlertKind), (AlertRule, Name), Tick, isize>>>;
+
+/// What is left of a status. Ordered by time; of one instant the last to arrive comes last.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Report {
+    ts: EventTime,
+    received_at: EventTime,
+    id: FactId,
+    state: DeviceState,
+    detail: String,
+}
+
+impl Report {
+    fn share(&self) -> Share {
+        let part = match self.state {
+            DeviceState::Online => 0,
+            DeviceState::Degraded => 1,
+            DeviceState::Offline => 2,
+        };
+        Share { part, whole: 2 }
+    }
+
+    fn message(&self) -> String {
+        if self.detail.is_empty() {
+            format!("Reported {}.", self.state)
+        } else {
+            format!("Reported {}: {}", self.state, self.detail)
+        }
+    }
+}
+
+/// The runs of a day's reports, in order, each at its first report.
+fn runs(rule: &AlertRule, reports: &[(&Report, isize)]) -> Vec<(EventTime, Sign)> {
+    let mut runs: Vec<(EventTime, Sign)> = Vec::new();
+    for (i, (report, _)) in reports.iter().enumerate() {
+        if reports.get(i + 1).is_some_and(|(next, _)| next.ts == report.ts) {
+            continue;
+        }
+        let value = report.share().score();
+        match (side(rule, report.share()), runs.last_mut()) {
+            (None, _) | (Some(Side::Good), Some((_, Sign::Good))) => {}
+            (Some(Side::Good), _) => runs.push((report.ts, Sign::Good)),
+            (Some(Side::Bad), Some((_, Sign::Bad { worst, samples, .. }))) => {
+                *worst = worse(rule, *worst, value);
+                *samples += 1;
+            }
+            (Some(Side::Bad), _) => {
+                let sign = Sign::Bad { value, worst: value, samples: 1, hours: 0, message: report.message() };
+                runs.push((report.ts, sign));
+            }
+        }
+    }
+    runs
+}
+
+/// The signs of every device for the rules that watch it.
+pub(super) fn signs<'scope>(
+    statuses: VecCollection<'scope, Tick, DeviceStatus, isize>,
+    watches: Watches<'scope>,
+) -> VecCollection<'scope, Tick, (Watch, (EventTime, Sign)), isize> {
+    statuses
+        .map(|s| {
+            let report = Report { ts: s.ts, received_at: s.received_at, id: s.id, state: s.state, detail: s.detail };
+            ((s.device, AlertKind::DeviceOffline), report)
+        })
+        .arrange_by_key_named("Arrange: reports of devices")
+        .join_core(watches, |&(camera, _), report, &(rule, rules)| {
+            [((Watch { camera, rule, rules }, report.ts.floor(DAY)), report.clone())]
+        })
+        .reduce_named("Runs of reports of a day", |(watch, _), reports, out| {
+            out.extend(runs(&watch.rule, reports).into_iter().map(|run| (run, 1)));
+        })
+        .map(|((watch, _), run)| (watch, run))
+}

@@ -6,7 +6,8 @@
 //!                        │                     └─ ⋈ lines, fates → line_crossings ─┤
 //!                        ├ coverage → observed minutes ┬─────────→ occupancy_minutes → occupancy_hours
 //!                        │ faults ─────────────────────┴─────────→ coverage_hours
-//!                        └ reads, misses, motion ⋈ profiles, now → packing_sessions
+//!                        ├ reads, misses, motion ⋈ profiles, now → packing_sessions
+//!                        └ marks ⋈ shifts, holidays, now ────────→ attendance_days
 //! ```
 //!
 //! Facts, rules and now may arrive at any worker, in any order, in any multiplicity. A closed tick means that the
@@ -15,6 +16,7 @@
 
 #![deny(missing_docs)]
 
+mod attendance;
 mod coverage;
 mod dedupe;
 mod lines;
@@ -23,6 +25,7 @@ mod packing;
 mod polyline;
 mod rules;
 mod tick;
+mod timeline;
 mod zones;
 
 use dedupe::Kinds;
@@ -46,7 +49,7 @@ pub fn correlate<'scope>(
     let rules = Rules::split(rules);
 
     let generation_ends = coverage::generation_ends(facts.coverage.clone());
-    let sessions = packing::sessions(&facts, generation_ends.clone(), &rules, now);
+    let sessions = packing::sessions(&facts, generation_ends.clone(), &rules, now.clone());
 
     let polylines = polyline::polylines(facts.points);
     let fates = polyline::fates(polylines.clone(), facts.ends, generation_ends);
@@ -56,7 +59,9 @@ pub fn correlate<'scope>(
 
     let observed = coverage::observed_minutes(facts.coverage.clone());
     let (minutes, hours) = occupancy::occupancy(crossings.clone(), visits.clone(), observed.clone(), &rules);
-    let coverage_hours = coverage::coverage_hours(observed, facts.coverage, facts.faults, rules.clock);
+    let coverage_hours = coverage::coverage_hours(observed, facts.coverage, facts.faults, rules.clock.clone());
+
+    let attendance_days = attendance::attendance_days(facts.marks, &rules, now);
 
     sessions.map(ViewRow::from).concatenate([
         visits.map(ViewRow::from),
@@ -64,5 +69,6 @@ pub fn correlate<'scope>(
         minutes.map(ViewRow::from),
         hours.map(ViewRow::from),
         coverage_hours.map(ViewRow::from),
+        attendance_days.map(ViewRow::from),
     ])
 }

@@ -6,7 +6,7 @@
 
 use differential_dataflow::VecCollection;
 use gemba_schemas::id::Name;
-use gemba_schemas::rule::{ClockRule, LineRule, PackingRule, Rule, ZoneRule, digest};
+use gemba_schemas::rule::{ClockRule, HolidayRule, LineRule, PackingRule, Rule, ShiftRule, ZoneRule, digest};
 use gemba_schemas::time::Tick;
 
 /// The rules, one collection per kind; each row with the digest of itself.
@@ -19,6 +19,10 @@ pub struct Rules<'scope> {
     pub packing: VecCollection<'scope, Tick, (PackingRule, Name), isize>,
     /// The clock: one row, or none.
     pub clock: VecCollection<'scope, Tick, ClockRule, isize>,
+    /// Shifts.
+    pub shifts: VecCollection<'scope, Tick, (ShiftRule, Name), isize>,
+    /// Holidays.
+    pub holidays: VecCollection<'scope, Tick, (HolidayRule, Name), isize>,
 }
 
 impl<'scope> Rules<'scope> {
@@ -43,6 +47,13 @@ impl<'scope> Rules<'scope> {
                 })
             };
         }
-        Self { zones: kind!(Zone), lines: kind!(Line), packing: kind!(Packing), clock }
+        Self {
+            zones: kind!(Zone),
+            lines: kind!(Line),
+            packing: kind!(Packing),
+            clock,
+            shifts: kind!(Shift),
+            holidays: kind!(Holiday),
+        }
     }
 }

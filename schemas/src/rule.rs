@@ -1,6 +1,7 @@
 //! Rules: what the site says, as rows, so that an edit is a diff. Compiled from `site.toml` by
 //! [`Site::rules`](crate::site::Site::rules); correlate knows nothing else of the configuration.
 
+use crate::calendar::Day;
 use crate::geometry::Point;
 use crate::id::Name;
 use crate::time::Micros;
@@ -18,6 +19,10 @@ pub enum Rule {
     Line(LineRule),
     /// A packing profile of a camera.
     Packing(PackingRule),
+    /// The shift of an employee on a weekday.
+    Shift(ShiftRule),
+    /// A day on which no shift is expected.
+    Holiday(HolidayRule),
 }
 
 /// The site's local time.
@@ -107,6 +112,38 @@ pub struct PackingRule {
     pub stable_duration: Micros,
 }
 
+/// When an employee is to be at work on a weekday. Of several for one weekday the one with the least digest counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ShiftRule {
+    /// Employee.
+    pub employee: Name,
+    /// Name of the shift.
+    pub shift: Name,
+    /// Weekday on which it starts: 1 for Monday to 7 for Sunday.
+    pub weekday: u8,
+    /// Start, as the clock shows it: time since midnight.
+    pub start: Micros,
+    /// End, as the clock shows it: time since the same midnight, so more than 24 h for a shift into the next day.
+    pub end: Micros,
+    /// How late an arrival may be without being late.
+    pub grace_in: Micros,
+    /// How early a departure may be without being early.
+    pub grace_out: Micros,
+    /// IANA time zone of the clock.
+    pub time_zone: Name,
+    /// First date on which the shift is expected; `None`: once the employee was first seen.
+    pub from: Option<Day>,
+}
+
+/// A date on which no shift is expected.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct HolidayRule {
+    /// The date, by each shift's own clock.
+    pub date: Day,
+    /// What is celebrated.
+    pub name: Name,
+}
+
 /// The digest of a set of rules: 16 hex digits, equal exactly when the rules are, in any order.
 pub fn digest<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Name {
     // JSON spells names out, so the digest does not depend on the order of interning.
@@ -115,4 +152,10 @@ pub fn digest<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Name {
         .map(|r| xxh3_64(serde_json::to_string(r).unwrap_or_default().as_bytes()))
         .fold(0u64, u64::wrapping_add);
     Name::new(&format!("{sum:016x}"))
+}
+
+/// The digest of two sets of rules that have none in common, from the digest of each.
+pub fn digest_of_both(a: Name, b: Name) -> Name {
+    let sum = |digest: Name| u64::from_str_radix(digest.as_str(), 16).unwrap_or(0);
+    Name::new(&format!("{:016x}", sum(a).wrapping_add(sum(b))))
 }

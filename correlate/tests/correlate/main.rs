@@ -2,3 +2,4 @@
 
 mod oracle;
 mod scenarios;
+mod scenarios_attendance;

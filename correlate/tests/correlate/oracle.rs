@@ -7,6 +7,7 @@
 
 mod database;
 mod scene;
+mod scene_attendance;
 
 use differential_dataflow::input::Input;
 use gemba_correlate::correlate;

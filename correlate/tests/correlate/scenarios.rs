@@ -22,7 +22,7 @@ fn s(seconds: f64) -> EventTime {
 }
 
 /// The rows after all ticks of (facts, rules, now), each with its change.
-fn run(ticks: Vec<(Vec<(Fact, isize)>, Vec<(Rule, isize)>, Vec<(EventTime, isize)>)>) -> Vec<ViewRow> {
+pub fn run(ticks: Vec<(Vec<(Fact, isize)>, Vec<(Rule, isize)>, Vec<(EventTime, isize)>)>) -> Vec<ViewRow> {
     let (send, receive) = channel();
     timely::execute_directly(move |worker| {
         let (mut facts, mut rules, mut now) = worker.dataflow(|scope| {
@@ -51,7 +51,7 @@ fn run(ticks: Vec<(Vec<(Fact, isize)>, Vec<(Rule, isize)>, Vec<(EventTime, isize
     rows.into_keys().collect()
 }
 
-fn once(facts: Vec<Fact>, rules: Vec<Rule>, now: EventTime) -> Vec<ViewRow> {
+pub fn once(facts: Vec<Fact>, rules: Vec<Rule>, now: EventTime) -> Vec<ViewRow> {
     let count = |(i, row)| (row, if i % 3 == 0 { 2 } else { 1 });
     run(vec![(
         facts.into_iter().enumerate().map(count).collect(),
@@ -60,7 +60,7 @@ fn once(facts: Vec<Fact>, rules: Vec<Rule>, now: EventTime) -> Vec<ViewRow> {
     )])
 }
 
-fn clock() -> Rule {
+pub fn clock() -> Rule {
     Rule::Clock(ClockRule { time_zone: "UTC".into(), day_reset: Micros(3 * Micros::HOUR.0) })
 }
 

@@ -8,6 +8,7 @@
 //! text ─ document (keys and values with their places) ─ load (structure) ─ validate (meaning) ─► Site
 //! ```
 
+mod attendance;
 mod camera;
 mod document;
 mod error;
@@ -17,16 +18,18 @@ mod paths;
 mod rules;
 mod scene;
 mod validate;
+mod validate_attendance;
 mod validate_camera;
 mod validate_scene;
 mod value;
 
+pub use attendance::{Holiday, Shift, Weekday};
 pub use camera::{Area, Camera, Codes, Detect, Motion, Sample};
 pub use error::{Problem, SiteError};
 pub use needs::{CodeNeeds, MotionNeeds, Needs};
 pub use paths::DataPaths;
 pub use scene::{Line, Packing, Zone};
-pub use value::{ClockTime, Fraction, Length};
+pub use value::{ClockTime, Date, Fraction, Length};
 
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -55,6 +58,12 @@ pub struct Site {
     /// `[[camera]]`: cameras, at least one.
     #[serde(default, rename = "camera")]
     pub cameras: Vec<Camera>,
+    /// `[[shift]]`: when employees are to be at work.
+    #[serde(default, rename = "shift")]
+    pub shifts: Vec<Shift>,
+    /// `[[holiday]]`: dates on which no shift is expected.
+    #[serde(default, rename = "holiday")]
+    pub holidays: Vec<Holiday>,
     /// Folder of the file: relative paths in it start here.
     #[serde(skip)]
     pub base: PathBuf,

@@ -19,6 +19,8 @@ impl Site {
             rules.extend(camera.lines.iter().map(|l| Rule::Line(line(name, l))));
             rules.extend(camera.packing.iter().map(|p| Rule::Packing(packing(name, p))));
         }
+        rules.extend(self.shifts.iter().flat_map(|s| s.rules(&self.site.time_zone)));
+        rules.extend(self.holidays.iter().map(super::Holiday::rule));
         rules
     }
 }

@@ -3,7 +3,7 @@
 
 use super::document::{Problems, Spot};
 use super::error::hint;
-use super::{ClassNames, MOTION_MODEL, Site, validate_camera};
+use super::{ClassNames, MOTION_MODEL, Site, validate_attendance, validate_camera};
 use std::net::SocketAddr;
 
 /// Adds everything that is wrong with `site` to `problems`; `root` tells where it is written.
@@ -22,15 +22,20 @@ pub(super) fn site(site: &Site, root: &Spot<'_>, problems: &mut Problems<'_>) {
     for (i, camera) in site.cameras.iter().enumerate() {
         validate_camera::camera(site, camera, &cameras.item(i), problems);
     }
+    validate_attendance::attendance(site, root, problems);
 }
 
 fn place(site: &Site, spot: &Spot<'_>, problems: &mut Problems<'_>) {
     name(&site.site.name, &spot.key("name"), problems);
-    let zone = &site.site.time_zone;
+    time_zone(&site.site.time_zone, &spot.key("time_zone"), problems);
+}
+
+/// A time zone that is known.
+pub(super) fn time_zone(zone: &str, spot: &Spot<'_>, problems: &mut Problems<'_>) {
     if jiff::tz::TimeZone::get(zone).is_err() {
         let known: Vec<_> = jiff::tz::db().available().map(|n| n.as_str().to_owned()).collect();
         problems.add(
-            &spot.key("time_zone"),
+            spot,
             format!(
                 "unknown time zone `{zone}`{}",
                 also(hint(zone, known.iter().map(String::as_str)), "write an IANA name, such as \"Asia/Kolkata\"")

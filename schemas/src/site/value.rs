@@ -1,8 +1,10 @@
-//! Values of the site file with their own syntax: lengths of time, times of day, fractions.
+//! Values of the site file with their own syntax: lengths of time, times of day, dates, fractions.
 
 use super::ClassNames;
+use crate::calendar::Day;
 use crate::time::Micros;
-use serde::de::{Error, SeqAccess, Unexpected, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 
@@ -13,6 +15,10 @@ pub struct Length(pub Micros);
 /// A local time of day written `HH:MM`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockTime(pub Micros);
+
+/// A date, written with or without quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Date(pub Day);
 
 /// A number from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,7 +36,8 @@ lengths!(
     two_seconds = 2_000,
     three_seconds = 3_000,
     ten_seconds = 10_000,
-    two_minutes = 120_000
+    two_minutes = 120_000,
+    ten_minutes = 600_000
 );
 
 impl ClockTime {
@@ -86,6 +93,30 @@ macro_rules! from_text {
 
 from_text!(Length, "a length of time with its unit, such as \"500ms\", \"2s\", \"1.5m\" or \"8h\"");
 from_text!(ClockTime, "a time of day, such as \"03:00\"");
+
+impl<'de> Deserialize<'de> for Date {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl<'de> Visitor<'de> for Visit {
+            type Value = Date;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a date, such as 2026-01-26")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Date, E> {
+                Day::parse(text).map(Date).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Date, A::Error> {
+                self.visit_str(&datetime(map)?)
+            }
+        }
+        d.deserialize_any(Visit)
+    }
+}
+
+/// TOML's own dates and times, which come as a map, as text.
+fn datetime<'de, A: MapAccess<'de>>(map: A) -> Result<String, A::Error> {
+    toml::value::Datetime::deserialize(MapAccessDeserializer::new(map)).map(|d| d.to_string())
+}
 
 impl<'de> Deserialize<'de> for Fraction {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {

@@ -1,11 +1,13 @@
 //! Views: tables derived from facts, rules and now. A view is declared once, here and in one line of
 //! [`views!`]; every store, route, schema and page follows from the declaration.
 
+mod attendance;
 mod coverage;
 mod occupancy;
 mod packing;
 mod zones;
 
+pub use attendance::{AttendanceDay, AttendanceStatus};
 pub use coverage::CoverageHour;
 pub use occupancy::{OccupancyHour, OccupancyMinute, ScopeKind};
 pub use packing::{PackingSession, SessionStatus, SessionVerdict};
@@ -70,4 +72,4 @@ macro_rules! views {
     };
 }
 
-views! { PackingSession, ZoneVisit, LineCrossing, OccupancyMinute, OccupancyHour, CoverageHour, }
+views! { PackingSession, ZoneVisit, LineCrossing, OccupancyMinute, OccupancyHour, CoverageHour, AttendanceDay, }

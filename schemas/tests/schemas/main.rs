@@ -13,3 +13,5 @@ mod licences;
 mod rows;
 #[cfg(test)]
 mod site;
+#[cfg(test)]
+mod site_attendance;

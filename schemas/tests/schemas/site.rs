@@ -4,11 +4,12 @@ use gemba_schemas::rule::{Rule, digest};
 use gemba_schemas::site::{Site, SiteError};
 use std::path::Path;
 
-const EXAMPLES: [(&str, &str); 4] = [
+const EXAMPLES: [(&str, &str); 5] = [
     ("packing-bench.toml", include_str!("../../../pipeline/examples/packing-bench.toml")),
     ("salon.toml", include_str!("../../../pipeline/examples/salon.toml")),
     ("shop-floor.toml", include_str!("../../../pipeline/examples/shop-floor.toml")),
     ("entrance.toml", include_str!("../../../pipeline/examples/entrance.toml")),
+    ("attendance.toml", include_str!("../../../pipeline/examples/attendance.toml")),
 ];
 
 fn parse(text: &str) -> Result<Site, SiteError> {
@@ -68,6 +69,8 @@ fn every_key_is_explained_in_an_example() {
         "[[camera]]\n[[camera.zone]]\nzz=0",
         "[[camera]]\n[[camera.line]]\nzz=0",
         "[[camera]]\n[[camera.packing]]\nzz=0",
+        "[[shift]]\nzz=0",
+        "[[holiday]]\nzz=0",
     ];
     let mut keys = 0;
     for table in tables {

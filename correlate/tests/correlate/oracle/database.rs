@@ -40,6 +40,7 @@ fn oracle(kind: ViewKind) -> &'static str {
         ViewKind::OccupancyMinute => include_str!("occupancy_minutes.sql"),
         ViewKind::OccupancyHour => include_str!("occupancy_hours.sql"),
         ViewKind::CoverageHour => include_str!("coverage_hours.sql"),
+        ViewKind::AttendanceDay => include_str!("attendance_days.sql"),
     }
 }
 
@@ -122,6 +123,51 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
                 ];
                 db.execute(&sql, values).unwrap();
             }
+            Rule::Shift(_) | Rule::Holiday(_) => {}
+        }
+    }
+    insert_attendance(db, rules, clock);
+}
+
+/// Shifts and holidays, and the digest of each employee's shifts and the clock, without and with each holiday (-1:
+/// without; no employee: one that has no shift).
+fn insert_attendance(db: &Connection, rules: &[Rule], clock: &Rule) {
+    db.execute_batch(
+        "CREATE TABLE rule_shift (employee VARCHAR, shift VARCHAR, weekday BIGINT, start_us BIGINT, end_us BIGINT,
+             grace_in BIGINT, grace_out BIGINT, time_zone VARCHAR, from_day BIGINT);
+         CREATE TABLE rule_holiday (day BIGINT, name VARCHAR);
+         CREATE TABLE digest_attendance (employee VARCHAR, holiday BIGINT, digest VARCHAR);",
+    )
+    .unwrap();
+    let mut rosters: BTreeMap<&str, Vec<&Rule>> = BTreeMap::from([("", vec![])]);
+    let mut holidays = vec![(-1, None)];
+    for rule in rules {
+        match rule {
+            Rule::Shift(r) => {
+                rosters.entry(r.employee.as_str()).or_default().push(rule);
+                let sql = format!(
+                    "INSERT INTO rule_shift VALUES (?, ?, {}, {}, {}, {}, {}, ?, {})",
+                    r.weekday,
+                    r.start.0,
+                    r.end.0,
+                    r.grace_in.0,
+                    r.grace_out.0,
+                    r.from.map_or("NULL".into(), |day| day.0.to_string()),
+                );
+                db.execute(&sql, [r.employee, r.shift, r.time_zone].map(Name::as_str)).unwrap();
+            }
+            Rule::Holiday(r) => {
+                holidays.push((r.date.0, Some(rule)));
+                db.execute("INSERT INTO rule_holiday VALUES (?, ?)", params![r.date.0, r.name.as_str()]).unwrap();
+            }
+            _ => {}
+        }
+    }
+    for (employee, shifts) in rosters {
+        for (day, holiday) in &holidays {
+            let all = shifts.iter().copied().chain([clock]).chain(*holiday);
+            let sum = digest(all);
+            db.execute("INSERT INTO digest_attendance VALUES (?, ?, ?)", params![employee, day, sum.as_str()]).unwrap();
         }
     }
 }

@@ -34,3 +34,12 @@ WITH cuts AS (
 )
 SELECT s.camera, s.a, s.b FROM spans s
 WHERE s.b IS NOT NULL AND EXISTS (FROM cov c WHERE c.camera = s.camera AND c.a <= s.a AND c.b >= s.b);
+
+-- What a zone's clock shows at an instant, and the instant at which it shows that: the earlier of two, as much later as
+-- the clock skips. Both as µs. (DuckDB takes the later of two; clocks are put back by an hour or by half of one.)
+CREATE MACRO zone_shows(us, zone) AS epoch_us(('epoch'::TIMESTAMPTZ + to_microseconds(us::BIGINT)) AT TIME ZONE zone);
+CREATE MACRO zone_later(shown, zone) AS epoch_us(('epoch'::TIMESTAMP + to_microseconds(shown::BIGINT)) AT TIME ZONE zone);
+CREATE MACRO zone_instant(shown, zone) AS zone_later(shown, zone) - CASE
+    WHEN zone_shows(zone_later(shown, zone) - 3600000000, zone) = shown THEN 3600000000
+    WHEN zone_shows(zone_later(shown, zone) - 1800000000, zone) = shown THEN 1800000000
+    ELSE 0 END;

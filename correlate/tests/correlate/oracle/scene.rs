@@ -1,7 +1,7 @@
 //! Random sites and facts, from a seed. Coordinates and times lie on coarse grids, so that edges, ties and exact
 //! thresholds are met often; scenes lie around the daily reset, some of them where the clocks are changed.
 
-use super::Step;
+use super::{Step, scene_attendance};
 use gemba_schemas::fact::{
     Attempt, Clock, CodeMiss, CodeRead, Coverage, CoverageEnd, Decoder, Fact, Fault, FaultKind, MotionSpan, Stage,
     TrackEnd, TrackEndReason, TrackPoint,
@@ -24,13 +24,13 @@ impl Random {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
-    fn below(&mut self, n: i64) -> i64 {
+    pub fn below(&mut self, n: i64) -> i64 {
         (self.next() % n.max(1) as u64) as i64
     }
-    fn one_in(&mut self, n: i64) -> bool {
+    pub fn one_in(&mut self, n: i64) -> bool {
         self.below(n) == 0
     }
-    fn pick<T: Copy>(&mut self, all: &[T]) -> T {
+    pub fn pick<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len() as i64) as usize]
     }
 }
@@ -355,6 +355,7 @@ fn other_body(fact: &Fact, by: Micros) -> Fact {
         Fact::Coverage(f) => f.segment += 1,
         Fact::TrackEnd(f) => f.last_seen = f.last_seen + by,
         Fact::Fault(f) => f.ts = f.ts + by,
+        Fact::AttendanceMark(f) => f.ts = f.ts + by,
         _ => {
             let received = fact.received_at().unwrap_or_default();
             fact.receive(received + by);
@@ -374,6 +375,8 @@ impl Scene {
             scene.facts.extend(facts(&mut random, camera.into(), base, size));
             scene.rules.extend(rules(&mut random, camera.into()));
         }
+        scene.facts.extend(scene_attendance::facts(&mut random, base, size));
+        scene.rules.extend(scene_attendance::rules(&mut random, time_zone, base));
         let last = scene.facts.iter().map(Fact::bucket).max().unwrap_or(EventTime(base * 1_000_000));
         scene.now = last + Micros::from_millis(random.below(40) * 100 - 2000);
         scene

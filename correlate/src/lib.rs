@@ -7,7 +7,8 @@
 //!                        ├ coverage → observed minutes ┬─────────→ occupancy_minutes → occupancy_hours
 //!                        │ faults ─────────────────────┴─────────→ coverage_hours
 //!                        ├ reads, misses, motion ⋈ profiles, now → packing_sessions
-//!                        └ marks ⋈ shifts, holidays, now ────────→ attendance_days
+//!                        ├ marks ⋈ shifts, holidays, now ────────→ attendance_days
+//!                        └ plates ⋈ formats, lists ──────────────→ gate_events, gate_read_hours
 //! ```
 //!
 //! Facts, rules and now may arrive at any worker, in any order, in any multiplicity. A closed tick means that the
@@ -19,6 +20,7 @@
 mod attendance;
 mod coverage;
 mod dedupe;
+mod gate;
 mod lines;
 mod occupancy;
 mod packing;
@@ -62,6 +64,7 @@ pub fn correlate<'scope>(
     let coverage_hours = coverage::coverage_hours(observed, facts.coverage, facts.faults, rules.clock.clone());
 
     let attendance_days = attendance::attendance_days(facts.marks, &rules, now);
+    let (gate_events, gate_read_hours) = gate::gate(facts.plates, &rules);
 
     sessions.map(ViewRow::from).concatenate([
         visits.map(ViewRow::from),
@@ -70,5 +73,7 @@ pub fn correlate<'scope>(
         hours.map(ViewRow::from),
         coverage_hours.map(ViewRow::from),
         attendance_days.map(ViewRow::from),
+        gate_events.map(ViewRow::from),
+        gate_read_hours.map(ViewRow::from),
     ])
 }

@@ -6,7 +6,10 @@
 
 use differential_dataflow::VecCollection;
 use gemba_schemas::id::Name;
-use gemba_schemas::rule::{ClockRule, HolidayRule, LineRule, PackingRule, Rule, ShiftRule, ZoneRule, digest};
+use gemba_schemas::rule::{
+    ClockRule, GateRule, HolidayRule, LineRule, PackingRule, PlateFormatRule, PlateRule, Rule, ShiftRule, ZoneRule,
+    digest,
+};
 use gemba_schemas::time::Tick;
 
 /// The rules, one collection per kind; each row with the digest of itself.
@@ -23,6 +26,12 @@ pub struct Rules<'scope> {
     pub shifts: VecCollection<'scope, Tick, (ShiftRule, Name), isize>,
     /// Holidays.
     pub holidays: VecCollection<'scope, Tick, (HolidayRule, Name), isize>,
+    /// How plate reads become events.
+    pub gates: VecCollection<'scope, Tick, (GateRule, Name), isize>,
+    /// Formats of plates.
+    pub plate_formats: VecCollection<'scope, Tick, (PlateFormatRule, Name), isize>,
+    /// Listed plates.
+    pub plates: VecCollection<'scope, Tick, (PlateRule, Name), isize>,
 }
 
 impl<'scope> Rules<'scope> {
@@ -54,6 +63,9 @@ impl<'scope> Rules<'scope> {
             clock,
             shifts: kind!(Shift),
             holidays: kind!(Holiday),
+            gates: kind!(Gate),
+            plate_formats: kind!(PlateFormat),
+            plates: kind!(Plate),
         }
     }
 }

@@ -4,7 +4,9 @@
 use crate::calendar::Day;
 use crate::geometry::Point;
 use crate::id::Name;
-use crate::time::Micros;
+use crate::score::Score;
+use crate::text_enum;
+use crate::time::{EventTime, Micros};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -23,6 +25,12 @@ pub enum Rule {
     Shift(ShiftRule),
     /// A day on which no shift is expected.
     Holiday(HolidayRule),
+    /// How plate reads become events; at most one.
+    Gate(GateRule),
+    /// What plates look like.
+    PlateFormat(PlateFormatRule),
+    /// A plate on a list.
+    Plate(PlateRule),
 }
 
 /// The site's local time.
@@ -142,6 +150,55 @@ pub struct HolidayRule {
     pub date: Day,
     /// What is celebrated.
     pub name: Name,
+}
+
+/// How plate reads become events. Of several the one with the least digest counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct GateRule {
+    /// A read counts if its confidence is above this.
+    pub min_confidence: Score,
+    /// Reads that make a visit an event.
+    pub agree: u32,
+    /// Confidence from which a single read is enough.
+    pub sure: Score,
+    /// Longest time between two reads of one visit.
+    pub visit_gap: Micros,
+}
+
+/// What plates look like.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PlateFormatRule {
+    /// Name of the format.
+    pub format: Name,
+    /// Regular expression that a whole plate must match.
+    pub pattern: String,
+}
+
+text_enum! {
+    /// A list of plates; in order of their say.
+    pub enum PlateList {
+        /// Must not pass.
+        Blocked = "blocked",
+        /// May pass.
+        Authorized = "authorized",
+    }
+}
+
+/// A plate on a list.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PlateRule {
+    /// The plate, cleaned.
+    pub plate: String,
+    /// Which list.
+    pub list: PlateList,
+    /// Why; empty if not given.
+    pub reason: String,
+    /// First instant at which it holds; `None`: always.
+    pub from: Option<EventTime>,
+    /// First instant at which it no longer holds; `None`: never.
+    pub until: Option<EventTime>,
+    /// When it was put on the list; `None`: before all.
+    pub added: Option<EventTime>,
 }
 
 /// The digest of a set of rules: 16 hex digits, equal exactly when the rules are, in any order.

@@ -3,3 +3,4 @@
 mod oracle;
 mod scenarios;
 mod scenarios_attendance;
+mod scenarios_gate;

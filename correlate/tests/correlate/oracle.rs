@@ -8,6 +8,7 @@
 mod database;
 mod scene;
 mod scene_attendance;
+mod scene_gate;
 
 use differential_dataflow::input::Input;
 use gemba_correlate::correlate;

@@ -12,6 +12,7 @@ mod attendance;
 mod camera;
 mod document;
 mod error;
+mod gate;
 mod load;
 mod needs;
 mod paths;
@@ -20,16 +21,18 @@ mod scene;
 mod validate;
 mod validate_attendance;
 mod validate_camera;
+mod validate_gate;
 mod validate_scene;
 mod value;
 
 pub use attendance::{Holiday, Shift, Weekday};
 pub use camera::{Area, Camera, Codes, Detect, Motion, Sample};
 pub use error::{Problem, SiteError};
+pub use gate::{Gate, ListedPlate, PlateFormat};
 pub use needs::{CodeNeeds, MotionNeeds, Needs};
 pub use paths::DataPaths;
 pub use scene::{Line, Packing, Zone};
-pub use value::{ClockTime, Date, Fraction, Length};
+pub use value::{ClockTime, Date, Fraction, Length, Moment};
 
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -64,6 +67,8 @@ pub struct Site {
     /// `[[holiday]]`: dates on which no shift is expected.
     #[serde(default, rename = "holiday")]
     pub holidays: Vec<Holiday>,
+    /// `[gate]`: reading number plates.
+    pub gate: Option<Gate>,
     /// Folder of the file: relative paths in it start here.
     #[serde(skip)]
     pub base: PathBuf,

@@ -21,6 +21,7 @@ impl Site {
         }
         rules.extend(self.shifts.iter().flat_map(|s| s.rules(&self.site.time_zone)));
         rules.extend(self.holidays.iter().map(super::Holiday::rule));
+        rules.extend(self.gate.iter().flat_map(|gate| gate.rules(&self.site.time_zone)));
         rules
     }
 }

@@ -3,7 +3,7 @@
 
 use super::document::{Problems, Spot};
 use super::error::hint;
-use super::{ClassNames, MOTION_MODEL, Site, validate_attendance, validate_camera};
+use super::{ClassNames, MOTION_MODEL, Site, validate_attendance, validate_camera, validate_gate};
 use std::net::SocketAddr;
 
 /// Adds everything that is wrong with `site` to `problems`; `root` tells where it is written.
@@ -23,6 +23,9 @@ pub(super) fn site(site: &Site, root: &Spot<'_>, problems: &mut Problems<'_>) {
         validate_camera::camera(site, camera, &cameras.item(i), problems);
     }
     validate_attendance::attendance(site, root, problems);
+    if let Some(gate) = &site.gate {
+        validate_gate::gate(gate, &site.site.time_zone, &root.key("gate"), problems);
+    }
 }
 
 fn place(site: &Site, spot: &Spot<'_>, problems: &mut Problems<'_>) {

@@ -2,7 +2,7 @@
 
 use super::ClassNames;
 use crate::calendar::Day;
-use crate::time::Micros;
+use crate::time::{EventTime, Micros};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -20,6 +20,15 @@ pub struct ClockTime(pub Micros);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date(pub Day);
 
+/// A date, or an instant with its offset from UTC; written with or without quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// A date: its midnight on the site's clock.
+    Date(Day),
+    /// An instant.
+    Instant(EventTime),
+}
+
 /// A number from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fraction(pub f64);
@@ -36,6 +45,7 @@ lengths!(
     two_seconds = 2_000,
     three_seconds = 3_000,
     ten_seconds = 10_000,
+    one_minute = 60_000,
     two_minutes = 120_000,
     ten_minutes = 600_000
 );
@@ -94,24 +104,48 @@ macro_rules! from_text {
 from_text!(Length, "a length of time with its unit, such as \"500ms\", \"2s\", \"1.5m\" or \"8h\"");
 from_text!(ClockTime, "a time of day, such as \"03:00\"");
 
-impl<'de> Deserialize<'de> for Date {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Visit;
-        impl<'de> Visitor<'de> for Visit {
-            type Value = Date;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a date, such as 2026-01-26")
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Date, E> {
-                Day::parse(text).map(Date).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Date, A::Error> {
-                self.visit_str(&datetime(map)?)
-            }
-        }
-        d.deserialize_any(Visit)
+impl Date {
+    fn parse(text: &str) -> Option<Self> {
+        Day::parse(text).map(Self)
     }
 }
+
+impl Moment {
+    fn parse(text: &str) -> Option<Self> {
+        // An instant first: its text begins with a date.
+        EventTime::parse(text).map(Self::Instant).or_else(|| {
+            let date = text.len() == "2026-01-26".len();
+            Day::parse(text).filter(|_| date).map(Self::Date)
+        })
+    }
+}
+
+/// A value that is written as text, or as one of TOML's own dates and times.
+macro_rules! from_datetime {
+    ($type:ty, $expected:literal) => {
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                struct Visit;
+                impl<'de> Visitor<'de> for Visit {
+                    type Value = $type;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($expected)
+                    }
+                    fn visit_str<E: Error>(self, text: &str) -> Result<$type, E> {
+                        <$type>::parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+                    }
+                    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<$type, A::Error> {
+                        self.visit_str(&datetime(map)?)
+                    }
+                }
+                d.deserialize_any(Visit)
+            }
+        }
+    };
+}
+
+from_datetime!(Date, "a date, such as 2026-01-26");
+from_datetime!(Moment, "a date, such as 2026-01-26, or an instant, such as 2026-01-26T08:00:00+05:30");
 
 /// TOML's own dates and times, which come as a map, as text.
 fn datetime<'de, A: MapAccess<'de>>(map: A) -> Result<String, A::Error> {

@@ -3,12 +3,14 @@
 
 mod attendance;
 mod coverage;
+mod gate;
 mod occupancy;
 mod packing;
 mod zones;
 
 pub use attendance::{AttendanceDay, AttendanceStatus};
 pub use coverage::CoverageHour;
+pub use gate::{GateEvent, GateReadHour, GateStatus, ReadOutcome};
 pub use occupancy::{OccupancyHour, OccupancyMinute, ScopeKind};
 pub use packing::{PackingSession, SessionStatus, SessionVerdict};
 pub use zones::{LineCrossing, VisitEnd, ZoneVisit};
@@ -72,4 +74,4 @@ macro_rules! views {
     };
 }
 
-views! { PackingSession, ZoneVisit, LineCrossing, OccupancyMinute, OccupancyHour, CoverageHour, AttendanceDay, }
+views! { PackingSession, ZoneVisit, LineCrossing, OccupancyMinute, OccupancyHour, CoverageHour, AttendanceDay, GateEvent, GateReadHour, }

@@ -15,3 +15,5 @@ mod rows;
 mod site;
 #[cfg(test)]
 mod site_attendance;
+#[cfg(test)]
+mod site_gate;

@@ -41,6 +41,8 @@ fn oracle(kind: ViewKind) -> &'static str {
         ViewKind::OccupancyHour => include_str!("occupancy_hours.sql"),
         ViewKind::CoverageHour => include_str!("coverage_hours.sql"),
         ViewKind::AttendanceDay => include_str!("attendance_days.sql"),
+        ViewKind::GateEvent => include_str!("gate_events.sql"),
+        ViewKind::GateReadHour => include_str!("gate_read_hours.sql"),
     }
 }
 
@@ -124,9 +126,11 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
                 db.execute(&sql, values).unwrap();
             }
             Rule::Shift(_) | Rule::Holiday(_) => {}
+            Rule::Gate(_) | Rule::PlateFormat(_) | Rule::Plate(_) => {}
         }
     }
     insert_attendance(db, rules, clock);
+    insert_gate(db, rules, clock);
 }
 
 /// Shifts and holidays, and the digest of each employee's shifts and the clock, without and with each holiday (-1:
@@ -172,6 +176,39 @@ fn insert_attendance(db: &Connection, rules: &[Rule], clock: &Rule) {
     }
 }
 
+/// The gate with the digest of itself, its formats and the clock; formats; listed plates with the digest of all that
+/// and themselves.
+fn insert_gate(db: &Connection, rules: &[Rule], clock: &Rule) {
+    db.execute_batch(
+        "CREATE TABLE rule_gate (min_confidence BIGINT, agree BIGINT, sure BIGINT, visit_gap BIGINT, digest VARCHAR);
+         CREATE TABLE rule_format (format VARCHAR, pattern VARCHAR);
+         CREATE TABLE rule_plate (plate VARCHAR, list VARCHAR, reason VARCHAR, from_ts BIGINT, until_ts BIGINT,
+             added BIGINT, digest VARCHAR);",
+    )
+    .unwrap();
+    let of_gate = |rule: &&Rule| matches!(rule, Rule::Gate(_) | Rule::PlateFormat(_));
+    let shared: Vec<_> = rules.iter().filter(of_gate).chain([clock]).collect();
+    for rule in rules {
+        let sum = digest(shared.iter().copied());
+        match rule {
+            Rule::Gate(r) => {
+                let values = params![r.min_confidence.0, r.agree, r.sure.0, r.visit_gap.0, sum.as_str()];
+                db.execute("INSERT INTO rule_gate VALUES (?, ?, ?, ?, ?)", values).unwrap();
+            }
+            Rule::PlateFormat(r) => {
+                db.execute("INSERT INTO rule_format VALUES (?, ?)", params![r.format.as_str(), r.pattern]).unwrap();
+            }
+            Rule::Plate(r) => {
+                let sum = digest(shared.iter().copied().chain([rule]));
+                let [from, until, added] = [r.from, r.until, r.added].map(|ts| ts.map(|ts| ts.0));
+                let values = params![r.plate, r.list.as_str(), r.reason, from, until, added, sum.as_str()];
+                db.execute("INSERT INTO rule_plate VALUES (?, ?, ?, ?, ?, ?, ?)", values).unwrap();
+            }
+            _ => {}
+        }
+    }
+}
+
 /// What the oracle says, every view.
 pub fn answers(facts: &[Fact], rules: &[Rule], now: &[EventTime]) -> BTreeMap<ViewRow, isize> {
     let db = Connection::open_in_memory().unwrap();
@@ -186,6 +223,7 @@ pub fn answers(facts: &[Fact], rules: &[Rule], now: &[EventTime]) -> BTreeMap<Vi
     }
     insert_rules(&db, rules, now);
     db.execute_batch(include_str!("prelude.sql")).unwrap();
+    db.execute_batch(include_str!("prelude_gate.sql")).unwrap();
     let mut rows = BTreeMap::new();
     // In order of declaration: the occupancy oracles stand on the answers before them.
     for kind in ViewKind::ALL {

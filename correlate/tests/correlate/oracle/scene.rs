@@ -1,7 +1,7 @@
 //! Random sites and facts, from a seed. Coordinates and times lie on coarse grids, so that edges, ties and exact
 //! thresholds are met often; scenes lie around the daily reset, some of them where the clocks are changed.
 
-use super::{Step, scene_attendance};
+use super::{Step, scene_attendance, scene_gate};
 use gemba_schemas::fact::{
     Attempt, Clock, CodeMiss, CodeRead, Coverage, CoverageEnd, Decoder, Fact, Fault, FaultKind, MotionSpan, Stage,
     TrackEnd, TrackEndReason, TrackPoint,
@@ -356,6 +356,7 @@ fn other_body(fact: &Fact, by: Micros) -> Fact {
         Fact::TrackEnd(f) => f.last_seen = f.last_seen + by,
         Fact::Fault(f) => f.ts = f.ts + by,
         Fact::AttendanceMark(f) => f.ts = f.ts + by,
+        Fact::PlateRead(f) => f.ts = f.ts + by,
         _ => {
             let received = fact.received_at().unwrap_or_default();
             fact.receive(received + by);
@@ -375,8 +376,10 @@ impl Scene {
             scene.facts.extend(facts(&mut random, camera.into(), base, size));
             scene.rules.extend(rules(&mut random, camera.into()));
         }
-        scene.facts.extend(scene_attendance::facts(&mut random, base, size));
         scene.rules.extend(scene_attendance::rules(&mut random, time_zone, base));
+        scene.facts.extend(scene_attendance::facts(&mut random, &scene.rules, base, size));
+        scene.facts.extend(scene_gate::facts(&mut random, base, size));
+        scene.rules.extend(scene_gate::rules(&mut random, base));
         let last = scene.facts.iter().map(Fact::bucket).max().unwrap_or(EventTime(base * 1_000_000));
         scene.now = last + Micros::from_millis(random.below(40) * 100 - 2000);
         scene

@@ -1,7 +1,7 @@
 //! Random shifts and marks. Shifts and marks lie on a grid of ten minutes, so that starts, ends and graces are met.
 
 use super::scene::Random;
-use gemba_schemas::calendar::Day;
+use gemba_schemas::calendar::{Calendar, Day};
 use gemba_schemas::fact::{AttendanceMark, Fact, MarkKind};
 use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::rule::{HolidayRule, Rule, ShiftRule};
@@ -19,7 +19,7 @@ fn minutes(n: i64) -> Micros {
 /// Four shifts; each employee has one of them, or none, on each weekday.
 pub fn rules(random: &mut Random, zone: &str, base: i64) -> Vec<Rule> {
     let today = Day::utc(EventTime(base * 1_000_000));
-    let mut rules: Vec<Rule> = (0..random.below(4))
+    let mut rules: Vec<Rule> = (0..random.below(3))
         .map(|n| HolidayRule { date: today.plus(-2 * n as i32), name: Name::new(&format!("holiday-{n}")) })
         .map(Rule::Holiday)
         .collect();
@@ -51,29 +51,45 @@ pub fn rules(random: &mut Random, zone: &str, base: i64) -> Vec<Rule> {
     rules
 }
 
-/// Marks of five days, up to half an hour after the rest of the scene begins.
-pub fn facts(random: &mut Random, base: i64, size: usize) -> Vec<Fact> {
+/// Marks of five days, up to half an hour after the middle of the scene: most of them about the starts and ends of
+/// somebody's shifts, the rest anywhere.
+pub fn facts(random: &mut Random, rules: &[Rule], base: i64, size: usize) -> Vec<Fact> {
+    let shifts: Vec<_> = rules.iter().filter_map(|r| if let Rule::Shift(s) = r { Some(s) } else { None }).collect();
+    let today = Day::utc(EventTime(base * 1_000_000));
+    let mut calendar = Calendar::default();
     let mut facts = Vec::new();
-    for employee in EMPLOYEES {
-        for n in 0..size as i64 * 5 {
-            let ts = base * 1_000_000 + (3 - random.below(5 * 144)) * 10 * MINUTE + random.pick(&[0, 0, 0, 1, -1]);
-            let id = FactId::of("attendance_mark", employee.into(), Generation(0), &[&n.to_le_bytes()]);
-            let mark = AttendanceMark {
-                id,
-                received_at: EventTime(ts + n),
-                ts: EventTime(ts),
-                employee: employee.into(),
-                kind: random.pick(MarkKind::ALL),
-                camera: "door".into(),
-                confidence: Score::ONE,
-                request: String::new(),
-            };
-            facts.push(mark.clone().into());
-            // Somebody else's report of the same, at the same instant.
+    for n in 0..size as i64 * 20 {
+        let mut ts = base * 1_000_000 - random.below(5 * 144) * 10 * MINUTE;
+        let mut employee: Name = random.pick(&EMPLOYEES).into();
+        let mut kind = random.pick(MarkKind::ALL);
+        if let Some(shift) = shifts.get(random.below(shifts.len() as i64 * 4 / 3) as usize) {
+            // The latest day with that shift, or the week before's.
+            let days = (today.weekday() + 7 - shift.weekday) % 7 + random.pick(&[0, 0, 0, 7]);
+            let at = if kind == MarkKind::In { shift.start } else { shift.end };
+            let instant = calendar.instant(shift.time_zone, today.plus(-i32::from(days)), at);
+            ts = instant.unwrap_or_default().0 + random.pick(&[-30, -20, -10, -10, 0, 0, 10, 10, 20, 40, 300]) * MINUTE;
+            employee = shift.employee;
             if random.one_in(9) {
-                let id = FactId(id.0 ^ 1);
-                facts.push(AttendanceMark { id, kind: random.pick(MarkKind::ALL), ..mark }.into());
+                kind = random.pick(MarkKind::ALL);
             }
+        }
+        let ts = EventTime(ts.min(base * 1_000_000 + 30 * MINUTE) + random.pick(&[0, 0, 0, 1, -1]));
+        let id = FactId::of("attendance_mark", employee, Generation(0), &[&n.to_le_bytes()]);
+        let mark = AttendanceMark {
+            id,
+            received_at: ts + Micros(n),
+            ts,
+            employee,
+            kind,
+            camera: "door".into(),
+            confidence: Score::ONE,
+            request: String::new(),
+        };
+        facts.push(mark.clone().into());
+        // Somebody else's report of the same, at the same instant.
+        if random.one_in(9) {
+            let id = FactId(id.0 ^ 1);
+            facts.push(AttendanceMark { id, kind: random.pick(MarkKind::ALL), ..mark }.into());
         }
     }
     facts

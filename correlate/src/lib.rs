@@ -41,7 +41,7 @@ use rules::Rules;
 /// Every row of every view.
 ///
 /// `now` holds one row, the instant up to which sessions under way are reported; of several the latest
-/// counts, and without any nothing is open.
+/// counts, and without any nothing is open and no attendance is reported.
 pub fn correlate<'scope>(
     facts: VecCollection<'scope, Tick, Fact, isize>,
     rules: VecCollection<'scope, Tick, Rule, isize>,

@@ -75,7 +75,8 @@ fn texts_are_cleaned_and_look_alikes_put_right() {
 
 #[test]
 fn the_fewest_changes_count_then_the_least_text_then_the_least_format() {
-    // `0B` and `O8` are both one change away; digits sort before letters.
+    // `0B` and `O8` are both one change away from either text; digits sort before letters.
+    assert_eq!(plate("08", &[("x", "[0-9][A-Z]|[A-Z][0-9]")]), Some(("0B".into(), "x".into())));
     assert_eq!(plate("OB", &[("x", "[0-9][A-Z]|[A-Z][0-9]")]), Some(("0B".into(), "x".into())));
     // `O8` needs no change for `b`; for `a` it would need one.
     assert_eq!(plate("O8", &[("a", "[A-Z]{2}"), ("b", "[A-Z][0-9]")]), Some(("O8".into(), "b".into())));

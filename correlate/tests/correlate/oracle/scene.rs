@@ -382,6 +382,10 @@ impl Scene {
         scene.rules.extend(scene_gate::rules(&mut random, base));
         let last = scene.facts.iter().map(Fact::bucket).max().unwrap_or(EventTime(base * 1_000_000));
         scene.now = last + Micros::from_millis(random.below(40) * 100 - 2000);
+        // On the grid of the shifts, now and then: what begins or ends at that instant has begun or ended.
+        if random.one_in(3) {
+            scene.now = scene.now.floor(Micros::from_secs(600));
+        }
         scene
     }
 
@@ -428,7 +432,9 @@ impl Scene {
         steps[0].now.push((now, 1));
         for (tick, step) in steps.iter_mut().enumerate() {
             if random.one_in(3) || tick + 1 == ticks {
-                let next = if tick + 1 == ticks { self.now } else { now + Micros::from_secs(random.below(90)) };
+                // It may go back, too.
+                let by = random.below(90) + random.pick(&[0, 0, 0, 7200, -7200]);
+                let next = if tick + 1 == ticks { self.now } else { now + Micros::from_secs(by) };
                 step.now.extend([(now, -1), (next, 1)]);
                 now = next;
             }

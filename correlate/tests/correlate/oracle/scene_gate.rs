@@ -49,6 +49,7 @@ pub fn rules(random: &mut Random, base: i64) -> Vec<Rule> {
         ("anchored", "^[A-Z]{2}[0-9]{2}$|^[A-Z]+$"),
         ("turned", "[0-9]{2}[A-Z]{2}"),
         ("long", "(?:AB12)+AB"),
+        ("mixed", "[A-Z][0-9]{3}|[0-9]{3}[A-Z]"),
     ];
     for (format, pattern) in formats {
         if format == "plain" || !random.one_in(3) {

@@ -61,6 +61,15 @@ struct Lane {
     agreement: Agreement,
 }
 
+/// What is left of a plate read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Read {
+    camera: Name,
+    ts: EventTime,
+    text: String,
+    confidence: Score,
+}
+
 /// What a read is, at first sight.
 enum Sight {
     Refused(ReadOutcome),
@@ -113,7 +122,7 @@ impl Plan {
         Some(Self { min_confidence: gate.min_confidence, agreement, formats, clock: clock.clone() })
     }
 
-    fn sight(&self, patterns: &mut Patterns, read: &PlateRead) -> Sight {
+    fn sight(&self, patterns: &mut Patterns, read: &Read) -> Sight {
         if read.confidence <= self.min_confidence {
             return Sight::Refused(ReadOutcome::LowConfidence);
         }
@@ -145,17 +154,17 @@ pub fn gate<'scope>(
 ) -> (VecCollection<'scope, Tick, GateEvent, isize>, VecCollection<'scope, Tick, GateReadHour, isize>) {
     let plans = plans(rules).flat_map(|plan| (0..SHARDS).map(move |shard| (shard, plan.clone())));
     let (mut calendar, mut patterns) = (Calendar::default(), Patterns::default());
-    let sights = reads.map(|read| (read.id.0 % SHARDS, read)).arrange_by_key_named("Arrange: plate reads").join_core(
-        plans.arrange_by_key_named("Arrange: gate"),
-        move |_, read, plan| {
+    let sights = reads
+        .map(|r| (r.id.0 % SHARDS, Read { camera: r.camera, ts: r.ts, text: r.text, confidence: r.confidence }))
+        .arrange_by_key_named("Arrange: plate reads")
+        .join_core(plans.arrange_by_key_named("Arrange: gate"), move |_, read, plan| {
             let hour = calendar.hour(&plan.clock, read.ts);
             let (lane, refused) = match plan.sight(&mut patterns, read) {
                 Sight::Plate(lane) => (Some(lane), None),
                 Sight::Refused(outcome) => (None, Some(((read.camera, hour, outcome), plan.agreement.rules))),
             };
             [(lane.map(|lane| ((lane, hour), (read.ts, read.confidence))), refused)]
-        },
-    );
+        });
     let refused = sights.clone().flat_map(|(_, refused)| refused);
 
     let findings = sights

@@ -12,7 +12,9 @@
 //!                        ├ device statuses ─────────────────────────────────────────────┴ ⋈ alert rules → alerts
 //!                        ├ events → tally → worker_hours, station_hours → floor_hours; unregistered
 //!                        ├ events, points → drift_hours → retrain_requests
-//!                        └ late → late_facts
+//!                        ├ late → late_facts
+//!                        ├ marks ⋈ shifts, holidays, now ────────→ attendance_days
+//!                        └ plates ⋈ formats, lists ──────────────→ gate_events, gate_read_hours
 //! ```
 //!
 //! Facts, rules and now may arrive at any worker, in any order, in any multiplicity. A closed tick means that the
@@ -23,11 +25,13 @@
 #![deny(missing_docs)]
 
 mod alerts;
+mod attendance;
 mod coverage;
 mod dedupe;
 mod drift;
 mod dwell;
 mod event;
+mod gate;
 mod lines;
 mod occupancy;
 mod packing;
@@ -37,6 +41,7 @@ mod quality;
 mod rules;
 mod sums;
 mod tick;
+mod timeline;
 mod zones;
 
 pub use dedupe::Receipt;
@@ -61,7 +66,7 @@ pub struct Derived<'scope> {
 /// Every row of every view, and what became of clients' facts.
 ///
 /// `now` holds one row, the instant up to which sessions under way are reported; of several the latest
-/// counts, and without any nothing is open.
+/// counts, and without any nothing is open and no attendance is reported.
 pub fn correlate<'scope>(
     facts: VecCollection<'scope, Tick, Fact, isize>,
     rules: VecCollection<'scope, Tick, Rule, isize>,
@@ -71,7 +76,7 @@ pub fn correlate<'scope>(
     let rules = Rules::split(rules);
 
     let generation_ends = coverage::generation_ends(facts.coverage.clone());
-    let sessions = packing::sessions(&facts, generation_ends.clone(), &rules, now);
+    let sessions = packing::sessions(&facts, generation_ends.clone(), &rules, now.clone());
 
     let work = productivity::work(facts.events, &rules);
     let (drift_hours, retrain_requests) = drift::drift(work.models, facts.points.clone(), &rules);
@@ -87,7 +92,10 @@ pub fn correlate<'scope>(
     let observed = coverage::observed_minutes(facts.coverage.clone());
     let occupancy = occupancy::occupancy(crossings.clone(), visits.clone(), observed.clone(), &rules);
     let dwell_days = dwell::dwell_days(visits.clone(), &rules);
-    let coverage_hours = coverage::coverage_hours(observed, facts.coverage, facts.faults, rules.clock);
+    let coverage_hours = coverage::coverage_hours(observed, facts.coverage, facts.faults, rules.clock.clone());
+
+    let attendance_days = attendance::attendance_days(facts.marks, &rules, now);
+    let (gate_events, gate_read_hours) = gate::gate(facts.plates, &rules);
 
     let rows = sessions.map(ViewRow::from).concatenate([
         visits.map(ViewRow::from),
@@ -108,6 +116,9 @@ pub fn correlate<'scope>(
         quality.hours.map(ViewRow::from),
         quality.cameras.map(ViewRow::from),
         alerts.map(ViewRow::from),
+        attendance_days.map(ViewRow::from),
+        gate_events.map(ViewRow::from),
+        gate_read_hours.map(ViewRow::from),
     ]);
     Derived { rows, receipts: receipts.concat(work.receipts) }
 }

@@ -7,8 +7,8 @@
 use differential_dataflow::VecCollection;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{
-    AlertRule, ClockRule, DriftRule, LineRule, PackingRule, ProductivityRule, Rule, StationRule, WorkerRule, ZoneRule,
-    digest,
+    AlertRule, ClockRule, DriftRule, GateRule, HolidayRule, LineRule, PackingRule, PlateFormatRule, PlateRule,
+    ProductivityRule, Rule, ShiftRule, StationRule, WorkerRule, ZoneRule, digest,
 };
 use gemba_schemas::time::Tick;
 
@@ -32,6 +32,16 @@ pub struct Rules<'scope> {
     pub alerts: VecCollection<'scope, Tick, (AlertRule, Name), isize>,
     /// The clock: one row, or none.
     pub clock: VecCollection<'scope, Tick, ClockRule, isize>,
+    /// Shifts.
+    pub shifts: VecCollection<'scope, Tick, (ShiftRule, Name), isize>,
+    /// Holidays.
+    pub holidays: VecCollection<'scope, Tick, (HolidayRule, Name), isize>,
+    /// How plate reads become events.
+    pub gates: VecCollection<'scope, Tick, (GateRule, Name), isize>,
+    /// Formats of plates.
+    pub plate_formats: VecCollection<'scope, Tick, (PlateFormatRule, Name), isize>,
+    /// Listed plates.
+    pub plates: VecCollection<'scope, Tick, (PlateRule, Name), isize>,
 }
 
 impl<'scope> Rules<'scope> {
@@ -71,6 +81,11 @@ impl<'scope> Rules<'scope> {
             drift: plain!(Drift),
             alerts: kind!(Alert),
             clock,
+            shifts: kind!(Shift),
+            holidays: kind!(Holiday),
+            gates: kind!(Gate),
+            plate_formats: kind!(PlateFormat),
+            plates: kind!(Plate),
         }
     }
 }

@@ -9,27 +9,91 @@
 //! * the *day* (*month*) of a minute is the first minute at which the clock shows the date (the month) that it
 //!   shows at the minute's start. Where midnight is skipped that is the instant of the change; where it comes twice,
 //!   the earlier one.
+//!
+//! A [`Day`] is a date without a place; [`Calendar::instant`] says when a clock shows a time of that day.
 
 use crate::id::Name;
 use crate::rule::ClockRule;
 use crate::time::{EventTime, Micros};
 use jiff::civil::Date;
 use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::{Timestamp, ToSpan};
+use jiff::{Span, Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-/// A resolved clock, with the last resolved zone kept: resolving takes a lock.
+/// A date of the calendar: days since 1970-01-01.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Day(pub i32);
+
+impl Day {
+    /// From `YYYY-MM-DD`.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::of(text.parse().ok()?)
+    }
+
+    /// The UTC date of an instant.
+    pub fn utc(ts: EventTime) -> Self {
+        Self((ts.0.div_euclid(24 * Micros::HOUR.0)) as i32)
+    }
+
+    /// So many days later.
+    pub fn plus(self, days: i32) -> Self {
+        Self(self.0.saturating_add(days))
+    }
+
+    /// 1 for Monday to 7 for Sunday.
+    pub fn weekday(self) -> u8 {
+        // 1970-01-01 was a Thursday.
+        (self.0.saturating_add(3).rem_euclid(7) + 1) as u8
+    }
+
+    fn of(date: Date) -> Option<Self> {
+        Some(Self((date - epoch()).get_days()))
+    }
+
+    fn date(self) -> Option<Date> {
+        epoch().checked_add(Span::new().try_days(self.0).ok()?).ok()
+    }
+}
+
+fn epoch() -> Date {
+    jiff::civil::date(1970, 1, 1)
+}
+
+impl std::fmt::Display for Day {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.date() {
+            Some(date) => date.fmt(f),
+            None => write!(f, "day {}", self.0),
+        }
+    }
+}
+
+/// Clocks, with the resolved zones kept: resolving takes a lock.
 #[derive(Default)]
 pub struct Calendar {
-    zone: Option<(Name, TimeZone)>,
+    zones: BTreeMap<Name, TimeZone>,
 }
 
 impl Calendar {
     /// The zone of that name; UTC if there is none (the site file was checked).
     fn zone(&mut self, name: Name) -> &TimeZone {
-        if self.zone.as_ref().is_none_or(|(seen, _)| *seen != name) {
-            self.zone = None;
-        }
-        &self.zone.get_or_insert_with(|| (name, TimeZone::get(name.as_str()).unwrap_or(TimeZone::UTC))).1
+        self.zones.entry(name).or_insert_with(|| TimeZone::get(name.as_str()).unwrap_or(TimeZone::UTC))
+    }
+
+    /// The date that a zone's clock shows at an instant; `None` beyond the calendar.
+    pub fn date(&mut self, zone: Name, ts: EventTime) -> Option<Day> {
+        let ts = Timestamp::from_microsecond(ts.0).ok()?;
+        Day::of(self.zone(zone).to_datetime(ts).date())
+    }
+
+    /// The instant at which a zone's clock shows the time `at` after midnight of `day` (or of the next, from 24 h
+    /// on): the earlier one where it does so twice, that much later where it is skipped.
+    pub fn instant(&mut self, zone: Name, day: Day, at: Micros) -> Option<EventTime> {
+        let shown = day.date()?.at(0, 0, 0, 0).checked_add(at.0.microseconds()).ok()?;
+        let instant = self.zone(zone).to_ambiguous_timestamp(shown).compatible().ok()?;
+        Some(EventTime(instant.as_microsecond()))
     }
 
     /// The hour of the minute that holds `ts`.

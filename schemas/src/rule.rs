@@ -5,10 +5,12 @@ mod alert;
 
 pub use alert::{AlertKind, AlertRule, Severity};
 
+use crate::calendar::Day;
 use crate::geometry::Point;
 use crate::id::Name;
 use crate::score::Score;
-use crate::time::Micros;
+use crate::text_enum;
+use crate::time::{EventTime, Micros};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -33,6 +35,16 @@ pub enum Rule {
     Drift(DriftRule),
     /// When an alert opens and when it is resolved.
     Alert(AlertRule),
+    /// The shift of an employee on a weekday.
+    Shift(ShiftRule),
+    /// A day on which no shift is expected.
+    Holiday(HolidayRule),
+    /// How plate reads become events; at most one.
+    Gate(GateRule),
+    /// What plates look like.
+    PlateFormat(PlateFormatRule),
+    /// A plate on a list.
+    Plate(PlateRule),
 }
 
 /// The site's local time.
@@ -167,6 +179,87 @@ pub struct DriftRule {
     pub min_samples: u32,
     /// Unsure hours in a row that ask for retraining.
     pub sustained: u32,
+}
+
+/// When an employee is to be at work on a weekday. Of several for one weekday the one with the least digest counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ShiftRule {
+    /// Employee.
+    pub employee: Name,
+    /// Name of the shift.
+    pub shift: Name,
+    /// Weekday on which it starts: 1 for Monday to 7 for Sunday.
+    pub weekday: u8,
+    /// Start, as the clock shows it: time since midnight.
+    pub start: Micros,
+    /// End, as the clock shows it: time since the same midnight, so more than 24 h for a shift into the next day.
+    pub end: Micros,
+    /// How late an arrival may be without being late.
+    pub grace_in: Micros,
+    /// How early a departure may be without being early.
+    pub grace_out: Micros,
+    /// IANA time zone of the clock.
+    pub time_zone: Name,
+    /// First date on which the shift is expected; `None`: once the employee was first seen.
+    pub from: Option<Day>,
+}
+
+/// A date on which no shift is expected.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct HolidayRule {
+    /// The date, by each shift's own clock.
+    pub date: Day,
+    /// What is celebrated.
+    pub name: Name,
+}
+
+/// How plate reads become events. Of several the one with the least digest counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct GateRule {
+    /// A read counts if its confidence is above this.
+    pub min_confidence: Score,
+    /// Reads that make a visit an event.
+    pub agree: u32,
+    /// Confidence from which a single read is enough.
+    pub sure: Score,
+    /// Longest time between two reads of one visit.
+    pub visit_gap: Micros,
+}
+
+/// What plates look like.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PlateFormatRule {
+    /// Name of the format.
+    pub format: Name,
+    /// Regular expression that a whole plate must match.
+    pub pattern: String,
+}
+
+text_enum! {
+    /// A list of plates; in order of their say.
+    pub enum PlateList {
+        /// Must not pass.
+        Blocked = "blocked",
+        /// May pass.
+        Authorized = "authorized",
+    }
+}
+
+/// A plate on a list.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PlateRule {
+    /// The plate, cleaned.
+    pub plate: String,
+    /// Which list.
+    pub list: PlateList,
+    /// Why; empty if not given.
+    pub reason: String,
+    /// First instant at which it holds; `None`: always.
+    pub from: Option<EventTime>,
+    /// First instant at which it no longer holds; `None`: never.
+    pub until: Option<EventTime>,
+    /// When it was put on the list; `None`: before all.
+    pub added: Option<EventTime>,
 }
 
 /// The digest of a set of rules: 16 hex digits, equal exactly when the rules are, in any order.

@@ -3,5 +3,7 @@
 mod oracle;
 mod scenarios;
 mod scenarios_alerts;
+mod scenarios_attendance;
 mod scenarios_days;
+mod scenarios_gate;
 mod scenarios_quality;

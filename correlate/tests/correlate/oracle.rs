@@ -6,7 +6,10 @@
 //! column.
 
 mod database;
+mod database_people;
 mod scene;
+mod scene_attendance;
+mod scene_gate;
 mod scene_quality;
 mod scene_work;
 

@@ -44,13 +44,31 @@ pub async fn check_out(State(shared): State<Arc<Shared>>, body: Bytes) -> Result
 }
 
 async fn mark(shared: &Shared, kind: MarkKind, body: MarkBody<'_>) -> Result<Response, Problem> {
-    report(shared, &Mark(kind, body), |_| None).await
+    report(shared, &Mark(kind, body), |_| {
+        Some((ViewKind::AttendanceDay, |row, fact| match (row, fact) {
+            // The newest row of the employee that has begun by then: a mark may also belong to no row, without shifts.
+            (ViewRow::AttendanceDay(row), Fact::AttendanceMark(mark)) => {
+                let own = [row.first_in, row.last_out].contains(&Some(mark.ts));
+                row.employee == mark.employee && (own || row.day <= mark.ts)
+            }
+            _ => false,
+        }))
+    })
+    .await
 }
 
 /// A plate was read.
 pub async fn plate(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
     let body: PlateBody<'_> = parse(&body)?;
-    report(&shared, &body, |_| None).await
+    report(&shared, &body, |_| {
+        Some((ViewKind::GateEvent, |row, fact| match (row, fact) {
+            (ViewRow::GateEvent(row), Fact::PlateRead(read)) => {
+                row.camera == read.camera && (row.arrived..=row.left).contains(&read.ts)
+            }
+            _ => false,
+        }))
+    })
+    .await
 }
 
 /// A session was reviewed.

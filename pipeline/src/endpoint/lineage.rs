@@ -143,6 +143,48 @@ fn under(row: &ViewRow) -> Vec<(FactKind, String)> {
             let span = within("ts", r.from_hour, r.to_hour + Micros::HOUR - Micros(1));
             events(format!("station = {source} AND model = {model} AND {span}"))
         }
+        ViewRow::OccupancyDay(r) => {
+            let day = within("ts", r.day, r.day + Micros(24 * Micros::HOUR.0) - Micros(1));
+            vec![(FactKind::TrackPoint, format!("{} AND {day}", of_camera(r.camera)))]
+        }
+        ViewRow::OccupancyMonth(r) => {
+            let month = within("ts", r.month, r.month + Micros(31 * 24 * Micros::HOUR.0) - Micros(1));
+            vec![(FactKind::TrackPoint, format!("{} AND {month}", of_camera(r.camera)))]
+        }
+        ViewRow::DwellDay(r) => {
+            let day = within("ts", r.day, r.day + Micros(24 * Micros::HOUR.0) - Micros(1));
+            vec![(FactKind::TrackPoint, format!("{} AND {day}", of_camera(r.camera)))]
+        }
+        ViewRow::QualityHour(r) => {
+            let sessions = format!("{} AND {}", of_camera(r.camera), hour("session", r.hour));
+            let seen = format!("{} AND {}", of_camera(r.camera), hour("first_seen", r.hour));
+            vec![
+                (FactKind::CodeRead, seen.clone()),
+                (FactKind::CodeMiss, seen),
+                (FactKind::Review, sessions.clone()),
+                (FactKind::FrameExport, sessions),
+            ]
+        }
+        ViewRow::QualityCamera(r) => {
+            vec![(FactKind::Review, of_camera(r.camera)), (FactKind::FrameExport, of_camera(r.camera))]
+        }
+        ViewRow::Alert(r) => {
+            let until = r.resolved.unwrap_or(EventTime(i64::MAX / 2));
+            let of_device = format!("device = {} AND {}", text(r.camera.as_str()), within("ts", r.opened, until));
+            let of_sessions = format!("{} AND {}", of_camera(r.camera), within("session", r.opened, until));
+            vec![(FactKind::DeviceStatus, of_device), (FactKind::FrameExport, of_sessions)]
+        }
+        ViewRow::AttendanceDay(r) => {
+            let day = within("ts", r.day - Micros(8 * Micros::HOUR.0), r.day + Micros(48 * Micros::HOUR.0));
+            vec![(FactKind::AttendanceMark, format!("employee = {} AND {day}", text(r.employee.as_str())))]
+        }
+        ViewRow::GateEvent(r) => {
+            let stay = within("ts", r.arrived, r.left);
+            vec![(FactKind::PlateRead, format!("{} AND {stay}", of_camera(r.camera)))]
+        }
+        ViewRow::GateReadHour(r) => {
+            vec![(FactKind::PlateRead, format!("{} AND {}", of_camera(r.camera), hour("ts", r.hour)))]
+        }
         ViewRow::LateFact(r) => FactKind::ALL
             .iter()
             .filter(|k| k.table_name() == r.kind.as_str())

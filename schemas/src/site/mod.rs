@@ -9,9 +9,11 @@
 //! ```
 
 mod alerts;
+mod attendance;
 mod camera;
 mod document;
 mod error;
+mod gate;
 mod load;
 mod needs;
 mod paths;
@@ -19,18 +21,22 @@ mod rules;
 mod scene;
 mod validate;
 mod validate_alerts;
+mod validate_attendance;
 mod validate_camera;
+mod validate_gate;
 mod validate_scene;
 mod value;
 mod work;
 
 pub use alerts::Alert;
+pub use attendance::{Holiday, Shift, Weekday};
 pub use camera::{Area, Camera, Codes, Detect, Motion, Sample};
 pub use error::{Problem, SiteError};
+pub use gate::{Gate, ListedPlate, PlateFormat};
 pub use needs::{CodeNeeds, MotionNeeds, Needs};
 pub use paths::DataPaths;
 pub use scene::{Line, Packing, Zone};
-pub use value::{ClockTime, Fraction, Length};
+pub use value::{ClockTime, Date, Fraction, Length, Moment};
 pub use work::{Drift, Duration, Productivity, Station, Worker};
 
 use serde::Deserialize;
@@ -75,6 +81,14 @@ pub struct Site {
     /// `[[alert]]`: when somebody is to be told. `None`: the built-in alerts; an empty list: none.
     #[serde(rename = "alert")]
     pub alerts: Option<Vec<Alert>>,
+    /// `[[shift]]`: when employees are to be at work.
+    #[serde(default, rename = "shift")]
+    pub shifts: Vec<Shift>,
+    /// `[[holiday]]`: dates on which no shift is expected.
+    #[serde(default, rename = "holiday")]
+    pub holidays: Vec<Holiday>,
+    /// `[gate]`: reading number plates.
+    pub gate: Option<Gate>,
     /// Folder of the file: relative paths in it start here.
     #[serde(skip)]
     pub base: PathBuf,

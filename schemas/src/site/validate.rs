@@ -3,7 +3,7 @@
 
 use super::document::{Problems, Spot};
 use super::error::hint;
-use super::{ClassNames, MOTION_MODEL, Site, validate_alerts, validate_camera};
+use super::{ClassNames, MOTION_MODEL, Site, validate_alerts, validate_attendance, validate_camera, validate_gate};
 use crate::time::Micros;
 use std::net::SocketAddr;
 
@@ -18,7 +18,8 @@ pub(super) fn site(site: &Site, root: &Spot<'_>, problems: &mut Problems<'_>) {
     work(site, root, problems);
     let cameras = root.key("camera");
     // Clients alone may report, where the site says of whom.
-    if site.cameras.is_empty() && site.workers.is_empty() && site.stations.is_empty() {
+    let clients = site.workers.len() + site.stations.len() + site.shifts.len() + usize::from(site.gate.is_some());
+    if site.cameras.is_empty() && clients == 0 {
         problems.add(&cameras, "the site has no camera; write at least one [[camera]]");
     }
     unique(&site.cameras, |c| &c.name, &cameras, &[], problems);
@@ -26,15 +27,23 @@ pub(super) fn site(site: &Site, root: &Spot<'_>, problems: &mut Problems<'_>) {
         validate_camera::camera(site, camera, &cameras.item(i), problems);
     }
     validate_alerts::alerts(site, &root.key("alert"), problems);
+    validate_attendance::attendance(site, root, problems);
+    if let Some(gate) = &site.gate {
+        validate_gate::gate(gate, &site.site.time_zone, &root.key("gate"), problems);
+    }
 }
 
 fn place(site: &Site, spot: &Spot<'_>, problems: &mut Problems<'_>) {
     name(&site.site.name, &spot.key("name"), problems);
-    let zone = &site.site.time_zone;
+    time_zone(&site.site.time_zone, &spot.key("time_zone"), problems);
+}
+
+/// A time zone that is known.
+pub(super) fn time_zone(zone: &str, spot: &Spot<'_>, problems: &mut Problems<'_>) {
     if jiff::tz::TimeZone::get(zone).is_err() {
         let known: Vec<_> = jiff::tz::db().available().map(|n| n.as_str().to_owned()).collect();
         problems.add(
-            &spot.key("time_zone"),
+            spot,
             format!(
                 "unknown time zone `{zone}`{}",
                 also(hint(zone, known.iter().map(String::as_str)), "write an IANA name, such as \"Asia/Kolkata\"")

@@ -133,7 +133,7 @@ pub(super) fn packing(camera: &Camera, p: &Packing, spot: &Spot<'_>, problems: &
 }
 
 /// What a regular expression's error says, on one line: where and why.
-fn regex_words(pattern: &str, error: &regex::Error) -> String {
+pub(super) fn regex_words(pattern: &str, error: &regex::Error) -> String {
     let text = error.to_string();
     let why = text.lines().rev().find_map(|l| l.trim().strip_prefix("error: ").map(str::to_owned));
     // The library underlines the place with `^` below the pattern, both indented by four.
@@ -144,7 +144,7 @@ fn regex_words(pattern: &str, error: &regex::Error) -> String {
     }
 }
 
-fn at_most(length: Length, most: Micros, words: &str, spot: &Spot<'_>, problems: &mut Problems<'_>) {
+pub(super) fn at_most(length: Length, most: Micros, words: &str, spot: &Spot<'_>, problems: &mut Problems<'_>) {
     if length.0 > most {
         problems.add(spot, format!("expected at most \"{words}\", found {} s", length.0.as_secs_f64()));
     }

@@ -1,8 +1,10 @@
-//! Values of the site file with their own syntax: lengths of time, times of day, fractions.
+//! Values of the site file with their own syntax: lengths of time, times of day, dates, fractions.
 
 use super::ClassNames;
-use crate::time::Micros;
-use serde::de::{Error, SeqAccess, Unexpected, Visitor};
+use crate::calendar::Day;
+use crate::time::{EventTime, Micros};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 
@@ -13,6 +15,19 @@ pub struct Length(pub Micros);
 /// A local time of day written `HH:MM`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockTime(pub Micros);
+
+/// A date, written with or without quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Date(pub Day);
+
+/// A date, or an instant with its offset from UTC; written with or without quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// A date: its midnight on the site's clock.
+    Date(Day),
+    /// An instant.
+    Instant(EventTime),
+}
 
 /// A number from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,7 +47,9 @@ lengths!(
     ten_seconds = 10_000,
     two_minutes = 120_000,
     five_minutes = 300_000,
-    quarter_hour = 900_000
+    quarter_hour = 900_000,
+    one_minute = 60_000,
+    ten_minutes = 600_000
 );
 
 impl ClockTime {
@@ -88,6 +105,54 @@ macro_rules! from_text {
 
 from_text!(Length, "a length of time with its unit, such as \"500ms\", \"2s\", \"1.5m\" or \"8h\"");
 from_text!(ClockTime, "a time of day, such as \"03:00\"");
+
+impl Date {
+    fn parse(text: &str) -> Option<Self> {
+        Day::parse(text).map(Self)
+    }
+}
+
+impl Moment {
+    fn parse(text: &str) -> Option<Self> {
+        // An instant first: its text begins with a date.
+        EventTime::parse(text).map(Self::Instant).or_else(|| {
+            let date = text.len() == "2026-01-26".len();
+            Day::parse(text).filter(|_| date).map(Self::Date)
+        })
+    }
+}
+
+/// A value that is written as text, or as one of TOML's own dates and times.
+macro_rules! from_datetime {
+    ($type:ty, $expected:literal) => {
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                struct Visit;
+                impl<'de> Visitor<'de> for Visit {
+                    type Value = $type;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($expected)
+                    }
+                    fn visit_str<E: Error>(self, text: &str) -> Result<$type, E> {
+                        <$type>::parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+                    }
+                    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<$type, A::Error> {
+                        self.visit_str(&datetime(map)?)
+                    }
+                }
+                d.deserialize_any(Visit)
+            }
+        }
+    };
+}
+
+from_datetime!(Date, "a date, such as 2026-01-26");
+from_datetime!(Moment, "a date, such as 2026-01-26, or an instant, such as 2026-01-26T08:00:00+05:30");
+
+/// TOML's own dates and times, which come as a map, as text.
+fn datetime<'de, A: MapAccess<'de>>(map: A) -> Result<String, A::Error> {
+    toml::value::Datetime::deserialize(MapAccessDeserializer::new(map)).map(|d| d.to_string())
+}
 
 impl<'de> Deserialize<'de> for Fraction {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {

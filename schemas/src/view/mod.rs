@@ -2,9 +2,11 @@
 //! [`views!`]; every store, route, schema and page follows from the declaration.
 
 mod alerts;
+mod attendance;
 mod coverage;
 mod drift;
 mod dwell;
+mod gate;
 mod occupancy;
 mod packing;
 mod productivity;
@@ -12,9 +14,11 @@ mod quality;
 mod zones;
 
 pub use alerts::Alert;
+pub use attendance::{AttendanceDay, AttendanceStatus};
 pub use coverage::CoverageHour;
 pub use drift::{CONFIDENCE_BINS, DriftHour, LateFact, RetrainRequest};
 pub use dwell::DwellDay;
+pub use gate::{GateEvent, GateReadHour, GateStatus, ReadOutcome};
 pub use occupancy::{OccupancyDay, OccupancyHour, OccupancyMinute, OccupancyMonth, ScopeKind};
 pub use packing::{PackingSession, SessionStatus, SessionVerdict};
 pub use productivity::{FloorHour, NameKind, StationHour, Unregistered, WorkerHour};
@@ -84,4 +88,5 @@ views! {
     PackingSession, ZoneVisit, LineCrossing, OccupancyMinute, OccupancyHour, CoverageHour,
     WorkerHour, StationHour, FloorHour, Unregistered, DriftHour, RetrainRequest, LateFact,
     OccupancyDay, OccupancyMonth, DwellDay, QualityHour, QualityCamera, Alert,
+    AttendanceDay, GateEvent, GateReadHour,
 }

@@ -1,6 +1,6 @@
 //! Hours and reset days on the clock of the site.
 
-use gemba_schemas::calendar::Calendar;
+use gemba_schemas::calendar::{Calendar, Day};
 use gemba_schemas::rule::ClockRule;
 use gemba_schemas::time::{EventTime, Micros};
 use jiff::Timestamp;
@@ -84,6 +84,23 @@ fn days_start_right_where_the_clock_changes_at_midnight() {
 }
 
 #[test]
+fn a_time_of_a_day_is_an_instant_by_the_clock_of_a_zone() {
+    let mut calendar = Calendar::default();
+    let mut shown = |zone: &str, day: &str, minutes: i64| {
+        calendar.instant(zone.into(), Day::parse(day).unwrap(), Micros::from_secs(60 * minutes)).unwrap()
+    };
+    assert_eq!(shown("Asia/Kolkata", "2026-03-01", 0), at("2026-02-28T18:30:00Z"));
+    // 30 h after midnight: six in the morning of the next day, the first of March of a year that has no 29th.
+    assert_eq!(shown("UTC", "2026-02-28", 30 * 60), at("2026-03-01T06:00:00Z"));
+    // 02:30 is skipped (half an hour later than it would have been), and shown twice (the earlier).
+    assert_eq!(shown("Europe/Berlin", "2026-03-29", 150), at("2026-03-29T01:30:00Z"));
+    assert_eq!(shown("Europe/Berlin", "2026-10-25", 150), at("2026-10-25T00:30:00Z"));
+    // A night that has an hour more: 22:00 to 06:00 of the next day are nine hours.
+    assert_eq!(shown("Europe/Berlin", "2026-10-24", 22 * 60), at("2026-10-24T20:00:00Z"));
+    assert_eq!(shown("Europe/Berlin", "2026-10-24", 30 * 60), at("2026-10-25T05:00:00Z"));
+}
+
+#[test]
 fn instants_beyond_the_calendar_do_not_panic() {
     let mut calendar = Calendar::default();
     for ts in [EventTime(i64::MIN / 2), EventTime(i64::MAX / 2)] {
@@ -91,5 +108,7 @@ fn instants_beyond_the_calendar_do_not_panic() {
         calendar.reset_day(&clock("Europe/Berlin", 3), ts);
         calendar.day(&clock("Europe/Berlin", 3), ts);
         calendar.month(&clock("Europe/Berlin", 3), ts);
+        assert_eq!(calendar.date("Europe/Berlin".into(), ts), None);
+        assert_eq!(calendar.instant("Europe/Berlin".into(), Day::utc(ts), Micros::ZERO), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use gemba_schemas::geometry::Point;
 use gemba_schemas::id::{FactId, Generation, Name};
-use gemba_schemas::rule::{ClockRule, Rule, ZoneRule, digest};
+use gemba_schemas::rule::{ClockRule, Rule, ZoneRule, digest, joined};
 use gemba_schemas::score::Score;
 use gemba_schemas::time::{EventTime, Micros};
 
@@ -99,6 +99,7 @@ fn a_digest_depends_on_the_rules_and_on_nothing_else() {
     assert_ne!(digest(&rules), digest(&rules[..2]));
     assert_ne!(digest(&[zone("z1")]), digest(&[zone("z2")]));
     assert_ne!(digest(&[zone("z1"), zone("z1")]), digest(&[]), "twice is not never");
+    assert_eq!(joined([digest(&rules[..2]), digest(&rules[2..])]), digest(&rules));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod calendar;
+#[cfg(test)]
 mod dictionary;
 #[cfg(test)]
 mod geometry;
@@ -15,3 +16,7 @@ mod rows;
 mod site;
 #[cfg(test)]
 mod site_alerts;
+#[cfg(test)]
+mod site_attendance;
+#[cfg(test)]
+mod site_gate;

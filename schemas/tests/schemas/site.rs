@@ -4,12 +4,14 @@ use gemba_schemas::rule::{Rule, digest};
 use gemba_schemas::site::{Site, SiteError};
 use std::path::Path;
 
-const EXAMPLES: [(&str, &str); 5] = [
+const EXAMPLES: [(&str, &str); 7] = [
     ("packing-bench.toml", include_str!("../../../pipeline/examples/packing-bench.toml")),
     ("salon.toml", include_str!("../../../pipeline/examples/salon.toml")),
     ("shop-floor.toml", include_str!("../../../pipeline/examples/shop-floor.toml")),
     ("entrance.toml", include_str!("../../../pipeline/examples/entrance.toml")),
     ("assembly.toml", include_str!("../../../pipeline/examples/assembly.toml")),
+    ("attendance.toml", include_str!("../../../pipeline/examples/attendance.toml")),
+    ("gate.toml", include_str!("../../../pipeline/examples/gate.toml")),
 ];
 
 fn parse(text: &str) -> Result<Site, SiteError> {
@@ -74,6 +76,11 @@ fn every_key_is_explained_in_an_example() {
         "[[camera]]\n[[camera.line]]\nzz=0",
         "[[camera]]\n[[camera.packing]]\nzz=0",
         "[[alert]]\nzz=0",
+        "[[shift]]\nzz=0",
+        "[[holiday]]\nzz=0",
+        "[gate]\nzz=0",
+        "[[gate.format]]\nzz=0",
+        "[[gate.plate]]\nzz=0",
     ];
     let mut keys = 0;
     for table in tables {
@@ -82,9 +89,7 @@ fn every_key_is_explained_in_an_example() {
         for key in list.split(", ").map(|k| k.trim_matches('`')) {
             keys += 1;
             assert!(
-                [format!("{key} = "), format!("[{key}]"), format!("[[{key}]]"), format!("camera.{key}]")]
-                    .iter()
-                    .any(|f| all.contains(f)),
+                [format!("{key} = "), format!("[{key}]"), format!(".{key}]")].iter().any(|f| all.contains(f)),
                 "no example explains `{key}` of {table:?}"
             );
         }

@@ -1,5 +1,6 @@
 //! Facts and rules into DuckDB, the oracle's answers out.
 
+use super::database_people::{insert_attendance, insert_gate};
 use duckdb::{Connection, params};
 use gemba_schemas::fact::{Fact, FactKind};
 use gemba_schemas::id::Name;
@@ -53,6 +54,9 @@ fn oracle(kind: ViewKind) -> &'static str {
         ViewKind::QualityHour => include_str!("quality_hours.sql"),
         ViewKind::QualityCamera => include_str!("quality_cameras.sql"),
         ViewKind::Alert => include_str!("alerts.sql"),
+        ViewKind::AttendanceDay => include_str!("attendance_days.sql"),
+        ViewKind::GateEvent => include_str!("gate_events.sql"),
+        ViewKind::GateReadHour => include_str!("gate_read_hours.sql"),
     }
 }
 
@@ -156,7 +160,13 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
                 let values = params![r.min_confidence.0, r.min_samples, r.sustained, text(own)];
                 db.execute("INSERT INTO rule_drift VALUES (?, ?, ?, ?)", values).unwrap();
             }
-            Rule::Alert(_) => {}
+            // See below, and in `database_people`.
+            Rule::Alert(_)
+            | Rule::Shift(_)
+            | Rule::Holiday(_)
+            | Rule::Gate(_)
+            | Rule::PlateFormat(_)
+            | Rule::Plate(_) => {}
         }
     }
 }
@@ -246,8 +256,12 @@ pub fn answers(facts: &[Fact], rules: &[Rule], now: &[EventTime]) -> BTreeMap<Vi
     insert_rules(&db, rules, now);
     insert_joined_digests(&db, rules);
     insert_alerts(&db, rules);
+    let clock = rules.iter().find(|r| matches!(r, Rule::Clock(_))).expect("a scene has a clock");
+    insert_attendance(&db, rules, clock);
+    insert_gate(&db, rules, clock);
     db.execute_batch(include_str!("prelude.sql")).unwrap();
     db.execute_batch(include_str!("work.sql")).unwrap();
+    db.execute_batch(include_str!("prelude_gate.sql")).unwrap();
     let mut rows = BTreeMap::new();
     // In order of declaration: the occupancy oracles stand on the answers before them.
     for kind in ViewKind::ALL {

@@ -47,3 +47,11 @@ WITH instant AS (
     SELECT q, date_shown(q) AS date, date_trunc('month', 'epoch'::TIMESTAMP + to_microseconds(clock_shows(q))) AS m FROM quarter
 )
 SELECT date, min(q) AS day, min(min(q)) OVER (PARTITION BY m) AS month FROM shown GROUP BY date, m;
+-- What a zone's clock shows at an instant, and the instant at which it shows that: the earlier of two, as much later as
+-- the clock skips. Both as µs. (DuckDB takes the later of two; clocks are put back by an hour or by half of one.)
+CREATE MACRO zone_shows(us, zone) AS epoch_us(('epoch'::TIMESTAMPTZ + to_microseconds(us::BIGINT)) AT TIME ZONE zone);
+CREATE MACRO zone_later(shown, zone) AS epoch_us(('epoch'::TIMESTAMP + to_microseconds(shown::BIGINT)) AT TIME ZONE zone);
+CREATE MACRO zone_instant(shown, zone) AS zone_later(shown, zone) - CASE
+    WHEN zone_shows(zone_later(shown, zone) - 3600000000, zone) = shown THEN 3600000000
+    WHEN zone_shows(zone_later(shown, zone) - 1800000000, zone) = shown THEN 1800000000
+    ELSE 0 END;

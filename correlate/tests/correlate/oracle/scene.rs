@@ -1,7 +1,7 @@
 //! Random sites and facts, from a seed. Coordinates and times lie on coarse grids, so that edges, ties and exact
 //! thresholds are met often; scenes lie around the daily reset, some of them where the clocks are changed.
 
-use super::{Step, scene_quality, scene_work};
+use super::{Step, scene_attendance, scene_gate, scene_quality, scene_work};
 use gemba_schemas::fact::{
     Attempt, Clock, CodeMiss, CodeRead, Coverage, CoverageEnd, Decoder, Fact, Fault, FaultKind, MotionSpan, Stage,
     TrackEnd, TrackEndReason, TrackPoint,
@@ -365,6 +365,8 @@ fn other_body(fact: &Fact, by: Micros) -> Fact {
         Fact::Coverage(f) => f.segment += 1,
         Fact::TrackEnd(f) => f.last_seen = f.last_seen + by,
         Fact::Fault(f) => f.ts = f.ts + by,
+        Fact::AttendanceMark(f) => f.ts = f.ts + by,
+        Fact::PlateRead(f) => f.ts = f.ts + by,
         _ => {
             let received = fact.received_at().unwrap_or_default();
             fact.receive(received + by);
@@ -391,6 +393,16 @@ impl Scene {
         let clients = scene_quality::facts(&mut random, base, size, &scene.facts);
         scene.facts.extend(clients);
         scene.rules.extend(scene_quality::rules(&mut random));
+        scene.rules.extend(scene_attendance::rules(&mut random, time_zone, base));
+        scene.facts.extend(scene_attendance::facts(&mut random, &scene.rules, base, size));
+        scene.facts.extend(scene_gate::facts(&mut random, base, size));
+        scene.rules.extend(scene_gate::rules(&mut random, base));
+        let last = scene.facts.iter().map(Fact::bucket).max().unwrap_or(EventTime(base * 1_000_000));
+        scene.now = last + Micros::from_millis(random.below(40) * 100 - 2000);
+        // On the grid of the shifts, now and then: what begins or ends at that instant has begun or ended.
+        if random.one_in(3) {
+            scene.now = scene.now.floor(Micros::from_secs(600));
+        }
         scene
     }
 
@@ -437,7 +449,9 @@ impl Scene {
         steps[0].now.push((now, 1));
         for (tick, step) in steps.iter_mut().enumerate() {
             if random.one_in(3) || tick + 1 == ticks {
-                let next = if tick + 1 == ticks { self.now } else { now + Micros::from_secs(random.below(90)) };
+                // It may go back, too.
+                let by = random.below(90) + random.pick(&[0, 0, 0, 7200, -7200]);
+                let next = if tick + 1 == ticks { self.now } else { now + Micros::from_secs(by) };
                 step.now.extend([(now, -1), (next, 1)]);
                 now = next;
             }

@@ -1,0 +1,274 @@
+//! `gate_events` and `gate_read_hours`: which plates came to a gate, and what became of the reads.
+//!
+//! ```text
+//! plate reads ⋈ gate, formats, clock ┬ refused ───────────────────────────────────────┐
+//!                                    └ plate → runs per hour → visits of a plate ┬────┴→ gate_read_hours
+//!                                                       listed plates ⋈ events ──┴──────→ gate_events
+//! ```
+//!
+//! Runs of one hour merge with those of the next by the same rule, and merging is associative, so a visit does not
+//! depend on where hours begin. A read costs its hour, and then the chain of its plate's runs at its camera.
+
+mod plate;
+
+use super::rules::Rules;
+use differential_dataflow::VecCollection;
+use gemba_schemas::calendar::Calendar;
+use gemba_schemas::fact::PlateRead;
+use gemba_schemas::id::Name;
+use gemba_schemas::rule::{ClockRule, GateRule, PlateFormatRule, PlateList, PlateRule, Rule, digest, joined};
+use gemba_schemas::score::Score;
+use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::view::{GateEvent, GateReadHour, GateStatus, ReadOutcome};
+use plate::{Format, Patterns};
+use serde::{Deserialize, Serialize};
+
+/// Reads share this many join keys towards the one gate.
+const SHARDS: u64 = 64;
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum OfGate {
+    Gate(GateRule, Name),
+    Format(PlateFormatRule),
+    Clock(ClockRule),
+}
+
+/// All that decides what becomes of a read, but for the lists.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Plan {
+    min_confidence: Score,
+    agreement: Agreement,
+    /// By name, then pattern.
+    formats: Vec<Format>,
+    clock: ClockRule,
+}
+
+/// What decides about visits once it is known which reads are whose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Agreement {
+    agree: u32,
+    sure: Score,
+    gap: Micros,
+    rules: Name,
+}
+
+/// One plate at one camera.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Lane {
+    camera: Name,
+    plate: String,
+    format: Name,
+    agreement: Agreement,
+}
+
+/// What is left of a plate read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Read {
+    camera: Name,
+    ts: EventTime,
+    text: String,
+    confidence: Score,
+}
+
+/// What a read is, at first sight.
+enum Sight {
+    Refused(ReadOutcome),
+    Plate(Lane),
+}
+
+/// Reads without a long gap. Ordered by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Run {
+    first: EventTime,
+    last: EventTime,
+    reads: u32,
+    best: Score,
+}
+
+impl Run {
+    /// Takes in a run that starts no earlier.
+    fn absorb(&mut self, next: &Self) {
+        self.last = self.last.max(next.last);
+        self.reads = self.reads.saturating_add(next.reads);
+        self.best = self.best.max(next.best);
+    }
+
+    fn is_event(&self, agreement: &Agreement) -> bool {
+        self.reads >= agreement.agree || self.best >= agreement.sure
+    }
+}
+
+/// What comes of the runs of a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Finding {
+    Event(Run),
+    /// Reads of an hour's run that starts at that instant, and whether they belong to an event.
+    Share(EventTime, EventTime, u32, bool),
+}
+
+type Counted = ((Name, EventTime, ReadOutcome), Name);
+
+impl Plan {
+    fn of(parts: &[(&OfGate, isize)]) -> Option<Self> {
+        let gates = parts.iter().filter_map(|(p, _)| if let OfGate::Gate(g, sum) = p { Some((g, *sum)) } else { None });
+        let (gate, _) = gates.min_by_key(|(_, sum)| sum.as_str())?;
+        let clock = parts.iter().find_map(|(p, _)| if let OfGate::Clock(clock) = p { Some(clock) } else { None })?;
+        let formats = parts.iter().filter_map(|(p, _)| if let OfGate::Format(f) = p { Some(f) } else { None });
+        let mut rules = vec![Rule::Gate(gate.clone()), Rule::Clock(clock.clone())];
+        rules.extend(formats.clone().map(|format| Rule::PlateFormat(format.clone())));
+        let mut formats: Vec<Format> = formats.map(|f| (f.format, f.pattern.clone())).collect();
+        formats.sort_by(|(a, p), (b, q)| (a.as_str(), p).cmp(&(b.as_str(), q)));
+        let agreement = Agreement { agree: gate.agree, sure: gate.sure, gap: gate.visit_gap, rules: digest(&rules) };
+        Some(Self { min_confidence: gate.min_confidence, agreement, formats, clock: clock.clone() })
+    }
+
+    fn sight(&self, patterns: &mut Patterns, read: &Read) -> Sight {
+        if read.confidence <= self.min_confidence {
+            return Sight::Refused(ReadOutcome::LowConfidence);
+        }
+        match patterns.plate(&self.formats, &read.text) {
+            Some((plate, format)) => {
+                Sight::Plate(Lane { camera: read.camera, plate, format, agreement: self.agreement })
+            }
+            None => Sight::Refused(ReadOutcome::BadFormat),
+        }
+    }
+}
+
+/// Merges runs, sorted by their start, that are no more than `gap` apart.
+fn merge(runs: impl Iterator<Item = Run>, gap: Micros) -> Vec<Run> {
+    let mut merged: Vec<Run> = Vec::new();
+    for run in runs {
+        match merged.last_mut() {
+            Some(last) if run.first - last.last <= gap => last.absorb(&run),
+            _ => merged.push(run),
+        }
+    }
+    merged
+}
+
+/// Both views.
+pub fn gate<'scope>(
+    reads: VecCollection<'scope, Tick, PlateRead, isize>,
+    rules: &Rules<'scope>,
+) -> (VecCollection<'scope, Tick, GateEvent, isize>, VecCollection<'scope, Tick, GateReadHour, isize>) {
+    let plans = plans(rules).flat_map(|plan| (0..SHARDS).map(move |shard| (shard, plan.clone())));
+    let (mut calendar, mut patterns) = (Calendar::default(), Patterns::default());
+    let sights = reads
+        .map(|r| (r.id.0 % SHARDS, Read { camera: r.camera, ts: r.ts, text: r.text, confidence: r.confidence }))
+        .arrange_by_key_named("Arrange: plate reads")
+        .join_core(plans.arrange_by_key_named("Arrange: gate"), move |_, read, plan| {
+            let hour = calendar.hour(&plan.clock, read.ts);
+            let (lane, refused) = match plan.sight(&mut patterns, read) {
+                Sight::Plate(lane) => (Some(lane), None),
+                Sight::Refused(outcome) => (None, Some(((read.camera, hour, outcome), plan.agreement.rules))),
+            };
+            [(lane.map(|lane| ((lane, hour), (read.ts, read.confidence))), refused)]
+        });
+    let refused = sights.clone().flat_map(|(_, refused)| refused);
+
+    let findings = sights
+        .flat_map(|(read, _)| read)
+        .reduce_named("Reads of a plate in an hour", |(lane, _), reads, out| {
+            let runs = reads.iter().map(|((ts, confidence), n)| {
+                let reads = u32::try_from(*n).unwrap_or(0);
+                Run { first: *ts, last: *ts, reads, best: *confidence }
+            });
+            out.extend(merge(runs, lane.agreement.gap).into_iter().map(|run| (run, 1)));
+        })
+        .map(|((lane, hour), run)| (lane, (run, hour)))
+        .reduce_named("Visits of a plate", |lane, parts, out| {
+            let visits = merge(parts.iter().map(|((run, _), _)| *run), lane.agreement.gap);
+            let mut parts = parts.iter().map(|((run, hour), _)| (run, *hour)).peekable();
+            for visit in visits {
+                let event = visit.is_event(&lane.agreement);
+                while let Some((run, hour)) = parts.next_if(|(run, _)| run.first <= visit.last) {
+                    out.push((Finding::Share(hour, run.first, run.reads, event), 1));
+                }
+                if event {
+                    out.push((Finding::Event(visit), 1));
+                }
+            }
+        });
+    let shares = findings.clone().explode(|(lane, finding)| {
+        let Finding::Share(hour, _, reads, event) = finding else { return None };
+        let outcome = if event { ReadOutcome::Accepted } else { ReadOutcome::Unconfirmed };
+        Some((((lane.camera, hour, outcome), lane.agreement.rules), reads as isize))
+    });
+    let events = findings.flat_map(|(lane, finding)| match finding {
+        Finding::Event(visit) => Some((lane, visit)),
+        Finding::Share(..) => None,
+    });
+    (listed(events, rules), hours(refused.concat(shares)))
+}
+
+/// The gate with its formats and clock: one row; none without a gate or a clock.
+fn plans<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Plan, isize> {
+    let gates = rules.gates.clone().map(|(gate, sum)| ((), OfGate::Gate(gate, sum)));
+    let formats = rules.plate_formats.clone().map(|(format, _)| ((), OfGate::Format(format)));
+    let clock = rules.clock.clone().map(|clock| ((), OfGate::Clock(clock)));
+    gates
+        .concatenate([formats, clock])
+        .reduce_named("Gate", |(), parts, out| out.extend(Plan::of(parts).map(|plan| (plan, 1))))
+        .map(|((), plan)| plan)
+}
+
+fn hours<'scope>(
+    reads: VecCollection<'scope, Tick, Counted, isize>,
+) -> VecCollection<'scope, Tick, GateReadHour, isize> {
+    reads
+        .map(|read| (read, ()))
+        .reduce_named("Plate reads of an hour", |&((camera, hour, outcome), rules), reads, out| {
+            let reads = reads.iter().map(|(_, n)| u64::try_from(*n).unwrap_or(0)).sum();
+            out.push((GateReadHour { camera, hour, outcome, reads, rules }, 1));
+        })
+        .map(|(_, row)| row)
+}
+
+/// The events with what the lists say of them.
+fn listed<'scope>(
+    events: VecCollection<'scope, Tick, (Lane, Run), isize>,
+    rules: &Rules<'scope>,
+) -> VecCollection<'scope, Tick, GateEvent, isize> {
+    let entries = rules.plates.clone().map(|(entry, sum)| (entry.plate.clone(), (entry, sum)));
+    let holding = events
+        .clone()
+        .map(|(lane, visit)| (lane.plate.clone(), (lane, visit)))
+        .arrange_by_key_named("Arrange: gate events by plate")
+        .join_core(entries.arrange_by_key_named("Arrange: listed plates"), |_, (lane, visit), (entry, sum)| {
+            let from = entry.from.is_none_or(|from| from <= visit.first);
+            let holds = from && entry.until.is_none_or(|until| visit.first < until);
+            holds.then(|| ((lane.clone(), *visit), Some((entry.clone(), *sum))))
+        });
+    events
+        .map(|event| (event, None))
+        .concat(holding)
+        .reduce_named("Status of a gate event", |(lane, visit), entries, out| {
+            let entries = entries.iter().filter_map(|(entry, _)| entry.as_ref());
+            // The last two only make the choice unique.
+            let first = entries
+                .min_by_key(|(entry, _)| (entry.list, entry.added, entry.reason.as_str(), entry.from, entry.until));
+            out.push((event(lane, visit, first), 1));
+        })
+        .map(|(_, row)| row)
+}
+
+fn event(lane: &Lane, visit: &Run, entry: Option<&(PlateRule, Name)>) -> GateEvent {
+    GateEvent {
+        camera: lane.camera,
+        plate: lane.plate.clone(),
+        arrived: visit.first,
+        left: visit.last,
+        stay_us: visit.last - visit.first,
+        reads: visit.reads,
+        confidence: visit.best,
+        format: lane.format,
+        status: entry.map_or(GateStatus::Unknown, |(entry, _)| match entry.list {
+            PlateList::Blocked => GateStatus::Blocked,
+            PlateList::Authorized => GateStatus::Authorized,
+        }),
+        reason: entry.map_or_else(String::new, |(entry, _)| entry.reason.clone()),
+        retroactive: entry.is_some_and(|(entry, _)| entry.added > Some(visit.first)),
+        rules: entry.map_or(lane.agreement.rules, |(_, sum)| joined([lane.agreement.rules, *sum])),
+    }
+}

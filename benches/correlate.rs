@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench correlate [-- one|batches [workers]]`; prints the machine and the commit.
 
+#![expect(clippy::disallowed_methods, reason = "it measures")]
+
 use differential_dataflow::input::Input;
 use gemba_correlate::correlate;
 use gemba_schemas::fact::{

@@ -9,6 +9,8 @@
 //! lake lists only what the store has committed. What is pending here is lost with the process, and is in
 //! the journal (facts) or derived again from it (rows).
 
+#![expect(clippy::disallowed_methods, reason = "owns the clock of epochs; no row depends on it")]
+
 mod clients;
 
 use crate::footage::Footage;

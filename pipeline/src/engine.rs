@@ -5,6 +5,8 @@
 //!      ◀─ lock released ◀─ workers end ◀─ published ◀─ everything committed ◀─
 //! ```
 
+#![expect(clippy::disallowed_methods, reason = "says how long a run took")]
+
 use crate::commit::Committer;
 use crate::dataflow::Vision;
 use crate::footage::{Footage, Speed};

@@ -5,6 +5,8 @@
 //! cameras do. A source waits while too many facts are not yet committed: the one signal that goes against
 //! the stream is that number.
 
+#![expect(clippy::disallowed_methods, reason = "paces a replay by the wall clock")]
+
 use crate::dataflow::Vision;
 use crate::unit::Unit;
 use crate::worker::Report;

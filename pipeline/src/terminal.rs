@@ -1,5 +1,7 @@
 //! What a person sees while a replay runs and when it ends.
 
+#![expect(clippy::disallowed_methods, reason = "shows progress")]
+
 use crate::engine::{Handle, Summary};
 use crate::unit::Unit;
 use gemba_schemas::time::EventTime;

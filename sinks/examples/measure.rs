@@ -1,6 +1,8 @@
 //! Measures the sinks: `cargo run --release -p gemba-sinks --example measure`. Prints one line per figure, with
 //! the peak memory of the process so far. With a folder as argument, the data directory is made there and kept.
 
+#![expect(clippy::disallowed_methods, reason = "it measures")]
+
 use gemba_schemas::fact::{Fact, TrackPoint};
 use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::score::Score;

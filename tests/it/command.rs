@@ -145,6 +145,12 @@ impl Running {
     }
 }
 
+/// Ends a server as a power cut does.
+pub fn kill(server: Running) {
+    server.signal("KILL");
+    let _ = server.wait();
+}
+
 /// Ends a server as Ctrl-C does.
 pub fn interrupt(server: Running) -> Ended {
     server.signal("INT");

@@ -85,11 +85,22 @@ pub fn get(address: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     request(address, "GET", path, headers)
 }
 
+/// Sends a body.
+pub fn send(address: &str, method: &str, path: &str, body: &str) -> Answer {
+    exchange(address, method, path, &[("Content-Type", "application/json")], body)
+}
+
 fn request(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    exchange(address, method, path, headers, "")
+}
+
+fn exchange(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket");
     let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{more}\r\n").expect("sent");
+    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{more}{length}\r\n{body}")
+        .expect("sent");
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).expect("an answer");
     let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");

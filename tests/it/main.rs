@@ -1,9 +1,12 @@
 //! The integration tests: one binary, so that the native libraries are linked once. Everything here goes
 //! through the public surface: the `gemba` command, the lake, the endpoint, or a whole run of the engine.
 
+#![expect(clippy::disallowed_methods, reason = "tests have deadlines and threads of their own")]
+
 mod bad_input;
 mod browser;
 mod cli;
+mod clients;
 mod command;
 mod endpoint;
 mod footage;

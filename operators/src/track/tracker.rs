@@ -47,7 +47,7 @@ const NEAR: f64 = 0.1;
 /// Overlap (IoU) from which a detection is taken for a second box of a thing that was matched already.
 const SAME_THING: f64 = 0.7;
 /// Share of a box inside another from which it is taken for a part of the same thing.
-const PART_OF: f64 = 0.85;
+const PART_OF: f64 = 0.7;
 /// Share of its last seen area below which a track that is not seen has left the picture.
 const LEFT_SHARE: f64 = 0.3;
 

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `/` | a page: cameras, coverage, the latest rows of each view |
 //! | `/healthz` | the process answers |
-//! | `/readyz` | stored facts are loaded and an epoch can be read |
+//! | `/readyz` | stored facts are loaded: rows can be read, facts can be posted |
 //! | `/metrics` | Prometheus |
 //! | `/api/v1/views` | the views with their schemas |
 //! | `/api/v1/views/{view}` | rows: `from`, `to`, `camera`, `limit`, `cursor`; JSON, or Arrow IPC by `Accept` |
@@ -20,7 +20,7 @@
 //! | `POST /api/v1/reload` | reads the site file again |
 //! | `/openapi.json` | all of this, for machines |
 
-mod body;
+pub mod body;
 mod drift;
 mod events;
 mod lineage;
@@ -66,7 +66,12 @@ pub struct Shared {
 
 impl Shared {
     /// Nothing can be read before [`Shared::open`].
-    pub fn new(site: &gemba_schemas::site::Site, progress: Arc<Progress>, inbox: Inbox, live: Arc<Live>) -> Arc<Self> {
+    pub fn new(
+        site: &gemba_schemas::site::Site,
+        progress: Arc<Progress>,
+        (inbox, live): (Inbox, Arc<Live>),
+        lake: PathBuf,
+    ) -> Arc<Self> {
         Arc::new(Self {
             site: site.site.name.clone(),
             cameras: site.cameras.iter().map(|c| c.name.clone()).collect(),
@@ -222,7 +227,7 @@ fn routes(shared: Arc<Shared>) -> Router {
 async fn readyz(axum::extract::State(shared): axum::extract::State<Arc<Shared>>) -> Response {
     match shared.read(StoreReader::epoch) {
         Ok(Some(epoch)) => format!("ready: tick {} through {}\n", epoch.tick, epoch.now.rfc3339()).into_response(),
-        Ok(None) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: waiting for the first epoch\n").into_response(),
+        Ok(None) => "ready: nothing is stored yet\n".into_response(),
         Err(problem) => (problem.status, format!("{}\n", problem.message)).into_response(),
     }
 }

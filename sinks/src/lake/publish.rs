@@ -1,5 +1,7 @@
 //! One publication: what is new since the last one becomes files, and one rename makes them the lake.
 
+#![expect(clippy::disallowed_methods, reason = "a superseded file stays for a time by the wall clock")]
+
 use super::manifest::{LakeFile, Manifest, Part, Superseded};
 use super::parquet::{Draft, Generations, Place, on_date, unlink};
 use super::{Lake, Partition, catalog};

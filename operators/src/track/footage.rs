@@ -199,13 +199,11 @@ fn golden_person_by_motion() {
 }
 
 #[test]
-#[ignore = "a second box at the exit becomes a seventh visit at this sampling"]
 fn golden_person_by_fastestdet() {
     check_person(|| DetectStage::new(Some(network("data/models/fastestdet/FastestDet.onnx"))));
 }
 
 #[test]
-#[ignore = "a second box at the exit becomes a seventh visit at this sampling"]
 fn golden_person_by_fastestdet_gated() {
     let gate = Gate { heartbeat: Micros::from_secs(1) };
     let eye = || DetectStage::new(Some(network("data/models/fastestdet/FastestDet.onnx")));

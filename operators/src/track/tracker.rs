@@ -12,7 +12,8 @@
 //!   until then is given out with its own time; a track that is never confirmed is never heard of;
 //! - a thing that starts, stops or turns leaves its filter behind but hardly its own place: clear detections
 //!   that fit no filter are matched a last time by overlap, where no other track is near;
-//! - a box that lies inside one that was matched begins no track: it is a part of that thing;
+//! - a box that lies inside one that was matched begins no track: it is a part of that thing; one that begins
+//!   partly inside is confirmed by its sixth detection only;
 //! - a track that leaves over the picture's edge ends there, so the next one to come in is not taken for it.
 //!
 //! State: the live tracks, a few hundred bytes each. Invariants: a detection updates at most one track; tracks are
@@ -30,6 +31,9 @@ use std::collections::BTreeMap;
 
 /// Detections after which a track is confirmed.
 const CONFIRM: u32 = 3;
+/// The same for a track that began over another one's box: a detector that sees half a thing as a thing of its own
+/// does so for a few samples only.
+const CONFIRM_DOUBTFUL: u32 = 6;
 /// Samples in a row that a track may miss before it is confirmed.
 const FORGIVEN: u32 = 2;
 /// Worst fit at which a clear detection may still continue a confirmed track ([`MovingBox::misfit`]).
@@ -47,7 +51,9 @@ const NEAR: f64 = 0.1;
 /// Overlap (IoU) from which a detection is taken for a second box of a thing that was matched already.
 const SAME_THING: f64 = 0.7;
 /// Share of a box inside another from which it is taken for a part of the same thing.
-const PART_OF: f64 = 0.7;
+const PART_OF: f64 = 0.85;
+/// Share of a box inside another from which it may yet be a second box of the same thing.
+const DOUBTFUL: f64 = 0.3;
 /// Share of its last seen area below which a track that is not seen has left the picture.
 const LEFT_SHARE: f64 = 0.3;
 
@@ -124,6 +130,8 @@ struct Track {
     last_seen: EventTime,
     last_frame: u64,
     detections: u32,
+    /// Detections that confirm it.
+    confirm: u32,
     /// Samples in a row in which it was not seen.
     missed: u32,
     /// What it showed and was not given out yet, because it is not confirmed.
@@ -191,7 +199,7 @@ impl Tracker {
                 continue;
             };
             track.see(ts, frame, &detections[d], &self.config);
-            if track.number == 0 && track.detections >= CONFIRM {
+            if track.number == 0 && track.detections >= track.confirm {
                 self.confirmed += 1;
                 track.number = self.confirmed;
             }
@@ -206,8 +214,12 @@ impl Tracker {
                 group(detections[m].class) == group(detections[d].class)
                     && (iou(&boxes[m], &boxes[d]) > SAME_THING || inside(&boxes[d], &boxes[m]) > PART_OF)
             };
+            let doubtful = |m: usize| {
+                group(detections[m].class) == group(detections[d].class) && inside(&boxes[d], &boxes[m]) > DOUBTFUL
+            };
             if !matched.iter().flatten().any(|&m| same(m)) {
-                self.tracks.push(Track::new(ts, frame, &detections[d], &self.config));
+                let confirm = if matched.iter().flatten().any(|&m| doubtful(m)) { CONFIRM_DOUBTFUL } else { CONFIRM };
+                self.tracks.push(Track { confirm, ..Track::new(ts, frame, &detections[d], &self.config) });
             }
         }
         events
@@ -287,6 +299,7 @@ impl Track {
             last_seen: ts,
             last_frame: frame,
             detections: 1,
+            confirm: CONFIRM,
             missed: 0,
             held: Vec::new(),
         };

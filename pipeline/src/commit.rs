@@ -412,10 +412,11 @@ impl Committer {
         let tick = self.next_tick();
         let seen = facts.iter().filter_map(|f| if let Fact::Coverage(c) = f { Some(c.ended) } else { None }).max();
         let mut now = Vec::new();
-        if seen > self.now {
+        let latest = self.live_now(seen.max(self.now));
+        if latest > self.now {
             now.extend(self.now.map(|t| (t, -1)));
-            now.extend(seen.map(|t| (t, 1)));
-            self.now = seen;
+            now.extend(latest.map(|t| (t, 1)));
+            self.now = latest;
         }
         self.in_flight.push_back((tick, seq, facts.len()));
         self.unpublished.push((seq, facts.clone()));

@@ -104,8 +104,8 @@ async fn report(
             (StatusCode::CREATED, if fact.is_late() { "late" } else { "stored" })
         }
         Some(stored) => {
-            let conflict = conflicts(&fact, stored);
             let own = request(&fact).to_owned();
+            let conflict = !own.is_empty() && conflicts(&fact, stored);
             fact = stored.clone();
             set_request(&mut fact, own);
             (

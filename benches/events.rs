@@ -4,7 +4,7 @@
 //! product_count, 3 % of them reported twice (a third of these with another body), 5 % up to two hours late, as lines
 //! of JSON in order of arrival. `EVENTS` sets how many (default 1,000,000).
 
-#![expect(clippy::disallowed_methods, reason = "it measures")]
+#![allow(clippy::disallowed_methods, clippy::expect_used, reason = "it measures, and ends where it cannot")]
 
 use differential_dataflow::input::InputSession;
 use gemba::endpoint::body::{EventBody, Report};

@@ -1,6 +1,8 @@
 //! What the README claims about reading codes: rates by set and size on the shared still images, and CPU per
 //! sampled video frame. Prints the machine first. `cargo bench --bench codes [-- still|video]`.
 
+#![expect(unsafe_code, reason = "reads the thread's CPU clock from libc")]
+
 use gemba_operators::frame::{Frame, FrameMeta, Picture, Plane, Wanted};
 use gemba_operators::scan::{Effort, ScanArea, ScanConfig, Scanner, look_still};
 use gemba_operators::stage::{Outlet, Seen, Stage};

@@ -228,11 +228,11 @@ fn rules_are_live_and_can_be_tried_first() {
     assert_eq!(rows(&address, "worker_hours", 1)[0]["active_s"], json!(900.0));
 
     // A wrong file changes nothing, and says where it is wrong.
-    write(at, "site.toml", &SITE.replace("event_duration", "event_duratoin"));
+    write(at, "site.toml", SITE.replace("event_duration", "event_duratoin"));
     let refused = gemba(at, &["reload", "--listen", &address]).with(1);
     refused.says(&["site.toml:7:", "event_duration"]);
     // A right one changes the past, and says what.
-    write(at, "site.toml", &SITE.replace("300s", "60s"));
+    write(at, "site.toml", SITE.replace("300s", "60s"));
     let reloaded = gemba(at, &["reload", "--listen", &address]).with(0);
     assert!(reloaded.out.contains("worker_hours: 1 rows came, 1 left"), "{}", reloaded.out);
     assert_eq!(get(&address, "/api/v1/productivity/workers", &[]).json()["workers"][0]["active_s"], json!(180.0));
@@ -243,7 +243,7 @@ fn rules_are_live_and_can_be_tried_first() {
     interrupt(server).with(0);
 
     // The other rules tried on what is stored: nothing is written.
-    write(at, "other.toml", &SITE.replace("event_duration = \"300s\"", "duration = \"until_next\"\nmax_gap = \"2m\""));
+    write(at, "other.toml", SITE.replace("event_duration = \"300s\"", "duration = \"until_next\"\nmax_gap = \"2m\""));
     let tried = gemba(at, &["whatif", "--site", "other.toml", "--facts", "data", "--view", "worker_hours"]).with(0);
     // 60 s and 60 s to the next events, and two minutes for the last: 240 s instead of 3 × 60 s.
     for text in ["worker_hours: 0 gone, 0 new, 1 changed", "180000000", "240000000"] {

@@ -1,7 +1,13 @@
 //! The integration tests: one binary, so that the native libraries are linked once. Everything here goes
 //! through the public surface: the `gemba` command, the lake, the endpoint, or a whole run of the engine.
 
-#![expect(clippy::disallowed_methods, reason = "tests have deadlines and threads of their own")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and have deadlines and threads of their own"
+)]
 
 mod bad_input;
 mod browser;

@@ -136,7 +136,8 @@ impl Committer {
 
     /// Answers everything that this tick has the answer to.
     pub(super) fn answer(&mut self, tick: Tick, changes: &[(ViewRow, i64)]) {
-        while let Some(asked) = self.asked.pop_front_if(|asked| asked.tick.is_some_and(|t| t <= tick)) {
+        while self.asked.front().is_some_and(|asked| asked.tick.is_some_and(|t| t <= tick)) {
+            let Some(asked) = self.asked.pop_front() else { break };
             // A closed channel means that the client is gone; what it asked is done all the same.
             match asked.answer {
                 Answer::Posted(posted, count, reply) => {

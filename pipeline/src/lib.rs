@@ -21,7 +21,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`dataflow`] | the whole graph on one screen |
-//! | [`footage`], [`unit`] | what is read, and the operator that reads it |
+//! | [`footage`], [`mod@unit`] | what is read, and the operator that reads it |
 //! | [`worker`], [`commit`], [`engine`] | the threads: workers, the one writer, a run from start to end |
 //! | [`inbox`], [`reload`], [`endpoint`] | what clients ask, new rules, and HTTP |
 //! | [`cli`], [`terminal`], [`text`], [`signal`], [`progress`] | the command line and what it shows |

@@ -1,5 +1,5 @@
 //! A row type, declared once: its fields with their documentation, its key and its bucket column.
-//! The [`row!`](crate::row) macro derives storage, key and data-dictionary text from the declaration.
+//! The [`row!`](macro@crate::row) macro derives storage, key and data-dictionary text from the declaration.
 
 use crate::column::{ColumnError, KeyPart};
 use crate::time::EventTime;

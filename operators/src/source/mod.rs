@@ -1,7 +1,7 @@
 //! Footage in, packets out: each with its exact place in event time, before anything is decoded.
 //!
-//! In: a camera's [`GenerationPlan`]s ([`plan()`]). Out: [`Seen::Item`]s of [`Packet`], in decoding order, an
-//! [`Seen::End`] at the end of each plan, and faults. A packet's event time is its clip's anchor plus the
+//! In: a camera's [`GenerationPlan`]s ([`plan()`]). Out: `Seen::Item`s of [`Packet`], in decoding order, an
+//! `Seen::End` at the end of each plan, and faults. A packet's event time is its clip's anchor plus the
 //! distance of its PTS to the clip's first: a PTS is used only as a difference within one clip, never as a time.
 //!
 //! What is repaired, each time with a `timestamp` fault: a missing PTS is taken from the DTS or from the packet

@@ -1,5 +1,5 @@
 //! From text to [`Site`]: structure first (unknown and missing keys, wrong types), then meaning
-//! ([`validate`](super::validate)).
+//! ([`validate`]).
 //!
 //! serde stops at its first error. To report all of them at once the offending key is taken out of the parsed
 //! tree and the rest is tried again; every round removes something, so it ends.

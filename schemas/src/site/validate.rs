@@ -1,5 +1,5 @@
 //! The meaning of a site file whose structure is right: the site as a whole, its models, the endpoint.
-//! Cameras are checked in [`validate_camera`](super::validate_camera).
+//! Cameras are checked in [`validate_camera`].
 
 use super::document::{Problems, Spot};
 use super::error::hint;

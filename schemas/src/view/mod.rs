@@ -1,5 +1,5 @@
 //! Views: tables derived from facts, rules and now. A view is declared once, here and in one line of
-//! [`views!`]; every store, route, schema and page follows from the declaration.
+//! `views!`; every store, route, schema and page follows from the declaration.
 
 mod alerts;
 mod attendance;

@@ -38,6 +38,8 @@ const EPOCH: Duration = Duration::from_secs(1);
 const FRESHNESS: Duration = Duration::from_secs(30);
 /// Facts that are sent to correlate at a time while loading.
 const LOAD: usize = 20_000;
+/// Such chunks that may wait for the workers.
+const LOADING: usize = 4;
 
 /// Journal, store and lake of a run, and what is on its way to them.
 pub struct Committer {
@@ -148,10 +150,10 @@ impl Committer {
         })
     }
 
-    /// Feeds every stored fact and the rules to correlate at one tick, and brings the store to what follows
+    /// Feeds every stored fact and then the rules to correlate, and brings the store to what follows
     /// from them. Nothing is written when the store says the same already.
     pub fn load(&mut self, rules: Vec<Rule>) -> Result<Loaded, SinkError> {
-        let tick = self.next_tick();
+        let mut tick = self.tick;
         let mut loaded = Loaded::default();
         let (lake, journal) = (&self.lake, &self.journal);
         let (feed, wiring) = (&self.feed, &self.wiring);
@@ -173,11 +175,14 @@ impl Committer {
                 }
             }
             for chunk in facts.chunks(LOAD) {
-                send_feed(
-                    feed,
-                    wiring,
-                    Feed { tick, facts: chunk.iter().cloned().map(|f| (f, diff)).collect(), ..Feed::default() },
-                );
+                // A tick each, so that a chunk shrinks to what is kept of it before the next one comes; without
+                // rules hardly anything is derived yet.
+                while feed.len() > LOADING {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                tick += 1;
+                let facts = chunk.iter().cloned().map(|f| (f, diff)).collect();
+                send_feed(feed, wiring, Feed { tick, facts, closes: true, ..Feed::default() });
             }
         };
         lake.facts(&mut |facts| {
@@ -225,6 +230,8 @@ impl Committer {
         self.unpublished_retracts = retracted.into_iter().map(|r| (seq, r)).collect();
         self.unpublished_withdrawals = withdrawn.into_iter().map(|w| (seq, w)).collect();
         self.now = now;
+        self.tick = tick;
+        let tick = self.next_tick();
         self.rules_from.push((tick, rule::digest(&rules)));
         self.rules.clone_from(&rules);
         self.send(Feed {
@@ -479,7 +486,9 @@ impl Committer {
 
     /// A tick is complete: its changes are shown, and those who asked for it are answered.
     fn settle(&mut self, tick: Tick) {
-        let changes = consolidated(self.changes.remove(&tick).unwrap_or_default());
+        let later = self.changes.split_off(&(tick + 1));
+        let changes = std::mem::replace(&mut self.changes, later).into_values().flatten();
+        let changes = consolidated(changes.collect());
         if let Some(live) = &self.live {
             live.advance(tick, &changes);
         }

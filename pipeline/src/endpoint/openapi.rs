@@ -11,6 +11,100 @@ pub async fn document() -> Response {
     axum::Json(build()).into_response()
 }
 
+/// A field of a body and its JSON type.
+type Field = (&'static str, &'static str);
+
+/// What can be reported: path, summary, fields.
+const REPORTS: &[(&str, &str, &[Field])] = &[
+    (
+        "/api/v1/events",
+        "Stores one event: 201 new (or late), 200 there already, 409 another one under the same id.",
+        &[
+            ("timestamp", "string"),
+            ("worker_id", "string"),
+            ("workstation_id", "string"),
+            ("event_type", "string"),
+            ("confidence", "number"),
+            ("count", "integer"),
+            ("model_id", "string"),
+            ("model_version", "string"),
+            ("id", "string"),
+        ],
+    ),
+    ("/api/v1/events/batch", "Stores 1 to 10,000 events: good ones are kept, bad ones named.", &[("events", "array")]),
+    ("/api/v1/events/stream", "Stores events, one a line, any number of lines; read as fast as they are stored.", &[]),
+    (
+        "/api/v1/attendance/check-in",
+        "Somebody came; the answer has the day's row.",
+        &[
+            ("employee_id", "string"),
+            ("timestamp", "string"),
+            ("camera", "string"),
+            ("confidence", "number"),
+            ("id", "string"),
+        ],
+    ),
+    (
+        "/api/v1/attendance/check-out",
+        "Somebody went; the answer has the day's row.",
+        &[
+            ("employee_id", "string"),
+            ("timestamp", "string"),
+            ("camera", "string"),
+            ("confidence", "number"),
+            ("id", "string"),
+        ],
+    ),
+    (
+        "/api/v1/vehicle/validate-plate",
+        "A plate was read; the answer has the visit, once its reads agree.",
+        &[
+            ("camera", "string"),
+            ("plate", "string"),
+            ("confidence", "number"),
+            ("timestamp", "string"),
+            ("id", "string"),
+        ],
+    ),
+    (
+        "/api/v1/reviews",
+        "A packing session was reviewed.",
+        &[
+            ("camera", "string"),
+            ("session", "string"),
+            ("outcome", "string"),
+            ("reviewer", "string"),
+            ("timestamp", "string"),
+            ("id", "string"),
+        ],
+    ),
+    (
+        "/api/v1/exports",
+        "Frames of a packing session were exported, or not.",
+        &[
+            ("camera", "string"),
+            ("session", "string"),
+            ("ok", "boolean"),
+            ("frames", "integer"),
+            ("timestamp", "string"),
+            ("id", "string"),
+        ],
+    ),
+    (
+        "/api/v1/devices",
+        "A device said how it is.",
+        &[("device", "string"), ("state", "string"), ("detail", "string"), ("timestamp", "string"), ("id", "string")],
+    ),
+    ("/api/v1/reload", "Reads the site file again; the answer lists the rules and rows that came and left.", &[]),
+];
+
+fn json_responses() -> Value {
+    let problem = json!({ "description": "What is wrong.", "content": {
+        "application/json": { "schema": { "$ref": "#/components/schemas/Problem" } } } });
+    json!({ "2XX": { "description": "OK", "content": { "application/json": { "schema": { "type": "object" } } } },
+            "default": problem })
+}
+
 /// OpenAPI 3.1 of all routes.
 pub fn build() -> Value {
     let mut paths = Map::new();
@@ -27,6 +121,29 @@ pub fn build() -> Value {
             json!({ "get": { "summary": summary, "responses": { "200": { "description": "OK", "content": content } } } }),
         );
     }
+    for (path, summary) in [
+        ("/api/v1/productivity/{of}", "Sums of hours of `workers`, `stations` or the `floor` over `from`, `to`."),
+        ("/api/v1/drift", "How far what models report is from what they used to, per `source`, `at` an instant."),
+        ("/api/v1/views/{view}/{key}/facts", "The facts under a row; the key's columns are joined by `~`."),
+    ] {
+        paths.insert(path.into(), json!({ "get": { "summary": summary, "responses": json_responses() } }));
+    }
+    for (path, summary, fields) in REPORTS {
+        let properties: Map<String, Value> =
+            fields.iter().map(|(name, kind)| ((*name).into(), json!({ "type": kind }))).collect();
+        let content = json!({ "application/json": { "schema": { "type": "object", "properties": properties } } });
+        let operation =
+            json!({ "summary": summary, "requestBody": { "content": content }, "responses": json_responses() });
+        paths.insert((*path).into(), json!({ "post": operation }));
+    }
+    let range = ["from", "to", "worker_id", "workstation_id"]
+        .map(|name| json!({ "name": name, "in": "query", "schema": { "type": "string" } }));
+    paths["/api/v1/events"]["delete"] =
+        json!({ "summary": "Takes back the events of a range.", "parameters": range, "responses": json_responses() });
+    paths.insert(
+        "/api/v1/events/{id}".into(),
+        json!({ "delete": { "summary": "Takes back one event.", "responses": json_responses() } }),
+    );
     let mut schemas = Map::new();
     schemas.insert(
         "Problem".into(),

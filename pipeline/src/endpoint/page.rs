@@ -14,8 +14,18 @@ use std::sync::Arc;
 /// Latest rows shown of each view.
 const ROWS: usize = 12;
 
-/// Columns that say where a row comes from; they are in the API, not on the page.
-const LINEAGE: &[&str] = &["generation", "first_frame", "last_frame", "model", "rules", "points"];
+/// Columns that say where a row comes from, and sums that only ratios are made of: in the API, not on the page.
+const HIDDEN: &[&str] = &[
+    "generation",
+    "first_frame",
+    "last_frame",
+    "rules",
+    "points",
+    "worker_utilisation_ppm",
+    "station_utilisation_ppm",
+    "confidence_squares",
+    "histogram",
+];
 
 const CAMERAS: &str = "\
 SELECT camera, count(*) AS hours, sum(observed_us) / 1e6 AS observed_s, sum(frames_seen) AS frames,
@@ -62,20 +72,23 @@ pub async fn page(State(shared): State<Arc<Shared>>) -> Result<Response, Problem
         None => write!(html, "<p>nothing has been committed yet</p>"),
     };
     html.push_str("<nav>");
-    for (kind, rows, _) in &views {
+    let (full, empty): (Vec<_>, Vec<_>) = views.iter().partition(|(_, rows, _)| *rows > 0);
+    for (kind, rows, _) in &full {
         let name = kind.table_name();
         let _ = write!(html, "<a href=\"#{name}\">{} <b>{rows}</b></a>", words(name));
     }
     html.push_str("<a href=\"/metrics\">metrics</a><a href=\"/openapi.json\">API</a></nav></header><main>");
 
-    let _ = write!(html, "<section id=\"cameras\"><h2>cameras</h2>");
-    table(&mut html, &cameras);
     let seen: usize = cameras.iter().map(RecordBatch::num_rows).sum();
-    if seen < shared.cameras.len() {
-        let _ = write!(html, "<p class=\"note\">configured: {}</p>", escape(&shared.cameras.join(", ")));
+    if seen + shared.cameras.len() > 0 {
+        html.push_str("<section id=\"cameras\"><h2>cameras</h2>");
+        table(&mut html, &cameras);
+        if seen < shared.cameras.len() {
+            let _ = write!(html, "<p class=\"note\">configured: {}</p>", escape(&shared.cameras.join(", ")));
+        }
+        html.push_str("</section>");
     }
-    html.push_str("</section>");
-    for (kind, rows, batches) in &views {
+    for (kind, rows, batches) in full {
         let name = kind.table_name();
         let shown = batches.iter().map(RecordBatch::num_rows).sum::<usize>();
         let _ = write!(
@@ -86,6 +99,21 @@ pub async fn page(State(shared): State<Arc<Shared>>) -> Result<Response, Problem
         );
         table(&mut html, batches);
         html.push_str("</section>");
+    }
+    if !empty.is_empty() {
+        html.push_str("<section><h2>nothing yet</h2><dl>");
+        for (kind, ..) in empty {
+            let name = kind.table_name();
+            let doc = kind.table().doc;
+            let first = doc.split_inclusive(". ").next().unwrap_or_default();
+            let _ = write!(
+                html,
+                "<dt id=\"{name}\"><a href=\"/api/v1/views/{name}\">{}</a></dt><dd>{}</dd>",
+                words(name),
+                escape(first)
+            );
+        }
+        html.push_str("</dl></section>");
     }
     html.push_str("</main></body></html>");
     Ok(typed("text/html; charset=utf-8", html))
@@ -99,7 +127,7 @@ fn table(html: &mut String, batches: &[RecordBatch]) {
     };
     let schema = first.schema();
     let columns: Vec<usize> =
-        (0..schema.fields().len()).filter(|&i| !LINEAGE.contains(&schema.field(i).name().as_str())).collect();
+        (0..schema.fields().len()).filter(|&i| !HIDDEN.contains(&schema.field(i).name().as_str())).collect();
     html.push_str("<div class=\"scroll\"><table><thead><tr>");
     for &i in &columns {
         let field = schema.field(i);
@@ -166,9 +194,10 @@ h1{margin:0;font-size:22px}header p{margin:4px 0 10px;color:var(--dim)}\
 nav a{display:inline-block;margin:0 14px 4px 0;color:var(--accent);text-decoration:none}nav a:hover{text-decoration:underline}\
 main{padding:8px 28px 40px;max-width:1500px}section{margin-top:22px}h2{margin:0 0 2px;font-size:16px}\
 .note{margin:0 0 8px;color:var(--dim);max-width:110ch}.note a{color:var(--accent)}.empty{color:var(--dim);margin:4px 0}\
+dl{display:grid;grid-template-columns:max-content 1fr;gap:3px 18px;margin:8px 0}dt a{color:var(--accent);text-decoration:none}dd{margin:0;color:var(--dim)}\
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:6px}\
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\
 th,td{padding:5px 10px;text-align:left;white-space:nowrap}th{font-weight:600;color:var(--dim);background:var(--card)}\
 td{border-top:1px solid var(--line)}.n{text-align:right}\
-td[data-v=ok],td[data-v=completed]{color:#1b7f3b}td[data-v=qr_failed],td[data-v=cut]{color:#c0392b;font-weight:600}\
-td[data-v=too_short],td[data-v=too_long],td[data-v=open]{color:#b8730a}code{font-size:12px}";
+td[data-v=ok],td[data-v=completed],td[data-v=present],td[data-v=authorized]{color:#1b7f3b}td[data-v=qr_failed],td[data-v=cut],td[data-v=absent],td[data-v=blocked],td[data-v=critical]{color:#c0392b;font-weight:600}\
+td[data-v=too_short],td[data-v=too_long],td[data-v=open],td[data-v=late],td[data-v=early_exit],td[data-v=warning]{color:#b8730a}code{font-size:12px}";

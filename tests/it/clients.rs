@@ -267,6 +267,10 @@ fn marks_and_plates_are_answered_with_their_rows() {
     let went = send(&address, "POST", "/api/v1/attendance/check-out", &body).json();
     assert_eq!((&went["attendance_days"]["status"], &went["kind"]), (&json!("present"), &json!("out")));
 
+    let summary = get(&address, "/api/v1/attendance/summary", &[]).json();
+    assert_eq!((&summary["employees"]["E1"]["on_time"], &summary["summary"]["late"]), (&json!(1), &json!(0)));
+    assert_eq!(get(&address, "/api/v1/quality", &[]).json()["status"], "healthy");
+
     let read = |plate: &str, confidence: f64, second: i64| {
         let ts = ago(1, 40_000 + second);
         let body = format!(r#"{{"camera":"gate","plate":"{plate}","confidence":{confidence},"timestamp":"{ts}"}}"#);

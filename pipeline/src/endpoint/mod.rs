@@ -11,6 +11,8 @@
 //! | `/api/v1/views/{view}` | rows: `from`, `to`, `camera`, `limit`, `cursor`; JSON, or Arrow IPC by `Accept` |
 //! | `/api/v1/views/{view}/{key}/facts` | the facts under a row |
 //! | `/api/v1/productivity/workers`, `stations`, `floor` | sums over `from`, `to` |
+//! | `/api/v1/attendance/summary` | days by status over `from`, `to` |
+//! | `/api/v1/quality` | the status of each packing camera |
 //! | `/api/v1/drift` | how far models are from what they were |
 //! | `POST /api/v1/events`, `…/batch`, `…/stream` | events of workers: one, up to 10,000, lines without end |
 //! | `DELETE /api/v1/events`, `…/{id}` | takes events back |
@@ -20,6 +22,7 @@
 //! | `POST /api/v1/reload` | reads the site file again |
 //! | `/openapi.json` | all of this, for machines |
 
+mod attendance;
 pub mod body;
 mod drift;
 mod events;
@@ -27,6 +30,7 @@ mod lineage;
 mod metrics;
 mod openapi;
 mod page;
+mod quality;
 mod views;
 mod work;
 
@@ -209,6 +213,8 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/api/v1/devices", post(events::device))
         .route("/api/v1/views/{view}/{key}/facts", get(lineage::facts))
         .route("/api/v1/productivity/{of}", get(work::productivity))
+        .route("/api/v1/attendance/summary", get(attendance::summary))
+        .route("/api/v1/quality", get(quality::quality))
         .route("/api/v1/drift", get(drift::drift))
         .route("/api/v1/reload", post(reload))
         .route("/openapi.json", get(openapi::document))

@@ -129,15 +129,18 @@ fn requests<'scope>(
             rule.arrange_by_key_named("Arrange: drift rule"),
             |_, ((source, kind, model, version), (hour, count, sum)), rule| {
                 let enough = *count >= u64::from(rule.min_samples);
-                enough.then(|| ((*source, *kind, *model, *version, rule.clone()), (*hour, *count, *sum)))
+                // Of an hour that is sure only that it is: more reports leave it as it was, and nothing is walked again.
+                let unsure = *sum < u64::from(rule.min_confidence.0) * count;
+                let hour = (*hour, unsure.then_some((*count, *sum)));
+                enough.then(|| ((*source, *kind, *model, *version, rule.clone()), hour))
             },
         )
         .reduce_named("Hours of a model in order", |walk, hours, out| {
             let mut run: Vec<(EventTime, u64, u64)> = Vec::new();
             for (hour, _) in hours {
-                let (_, count, sum) = **hour;
-                if sum < u64::from(walk.4.min_confidence.0) * count {
-                    run.push(**hour);
+                let (hour, unsure) = **hour;
+                if let Some((count, sum)) = unsure {
+                    run.push((hour, count, sum));
                 } else {
                     out.extend(request(walk, &run).map(|row| (row, 1)));
                     run.clear();

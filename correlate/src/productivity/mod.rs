@@ -244,16 +244,38 @@ fn floor<'scope>(
         .map(|(_, row)| row)
 }
 
+/// What a stranger's row is put together from: sorts in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Stranger {
+    /// First and last hour.
+    Span(EventTime, EventTime),
+    /// Events in all.
+    Events(u64),
+}
+
+/// Another event of an hour that is known changes one number, and looks at no other hour.
 fn unregistered<'scope>(
     strangers: VecCollection<'scope, Tick, Hour, isize>,
 ) -> VecCollection<'scope, Tick, Unregistered, isize> {
-    strangers
-        .map(|hour| ((hour.kind, hour.name, hour.rules), hour.hour))
-        .reduce_named("Unregistered", |&(kind, name, rules), hours, out| {
-            let (Some(first), Some(last)) = (hours.first(), hours.last()) else { return };
-            let events: isize = hours.iter().map(|(_, n)| *n).sum();
-            let (first_hour, last_hour): (EventTime, EventTime) = (*first.0, *last.0);
-            out.push((Unregistered { kind, name, first_hour, last_hour, events: events as u64, rules }, 1));
+    let keyed = strangers.map(|hour| ((hour.kind, hour.name, hour.rules), hour.hour));
+    let spans = keyed.clone().threshold_named("Hours of a stranger", |_, n| isize::from(*n > 0)).reduce_named(
+        "First and last hour of a stranger",
+        |_, hours, out| {
+            if let (Some((first, _)), Some((last, _))) = (hours.first(), hours.last()) {
+                out.push((Stranger::Span(**first, **last), 1));
+            }
+        },
+    );
+    let events = keyed.map(|(key, _)| (key, ())).reduce_named("Events of a stranger", |_, events, out| {
+        out.push((Stranger::Events(events.iter().map(|(_, n)| *n as u64).sum()), 1));
+    });
+    spans
+        .concat(events)
+        .reduce_named("Unregistered", |&(kind, name, rules), parts, out| {
+            if let [(Stranger::Span(first_hour, last_hour), _), (Stranger::Events(events), _)] = parts {
+                let (first_hour, last_hour, events) = (*first_hour, *last_hour, *events);
+                out.push((Unregistered { kind, name, first_hour, last_hour, events, rules }, 1));
+            }
         })
         .map(|(_, row)| row)
 }

@@ -15,6 +15,7 @@
 //!                                                      │
 //!                          committer: an epoch a second ─▶ store (DuckDB) ─▶ lake (Parquet, catalog)
 //!                                                              └─▶ endpoint
+//! clients: endpoint ─▶ inbox ─▶ committer; the answer comes back at the tick that has it.
 //! backward, one number only: facts not yet committed. Sources wait on it.
 //! ```
 //!
@@ -23,12 +24,13 @@
 //! | [`dataflow`] | the whole graph on one screen |
 //! | [`footage`], [`mod@unit`] | what is read, and the operator that reads it |
 //! | [`worker`], [`commit`], [`engine`] | the threads: workers, the one writer, a run from start to end |
-//! | [`inbox`], [`reload`], [`endpoint`] | what clients ask, new rules, and HTTP |
+//! | [`inbox`], [`reload`], [`endpoint`], [`clock`] | what clients ask, new rules, HTTP, and what time it is |
 //! | [`cli`], [`terminal`], [`text`], [`signal`], [`progress`] | the command line and what it shows |
 //! | [`whatif`] | two sets of rules over the same facts |
 //! | [`demo`], [`overlay`], [`draw`] | rendered footage with known truth; annotated video |
 
 pub mod cli;
+pub mod clock;
 pub mod commit;
 pub mod dataflow;
 pub mod demo;

@@ -1,6 +1,7 @@
 //! What clients ask of the committer: facts, deletions, new rules; and the answers, at the tick that has them.
 
 use super::Committer;
+use crate::clock;
 use crate::inbox::{Posted, Reloaded, Request, RowChange, Withdrawn};
 use crate::worker::Feed;
 use gemba_correlate::Receipt;
@@ -10,7 +11,6 @@ use gemba_schemas::time::{EventTime, Micros, Tick};
 use gemba_schemas::view::ViewRow;
 use gemba_sinks::{Entry, SinkError, Withdrawal};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::SystemTime;
 use tokio::sync::oneshot;
 
 /// Changed rows that the answer to new rules shows.
@@ -34,7 +34,7 @@ impl Committer {
     pub(super) fn request(&mut self, request: Request) -> Result<(), SinkError> {
         match request {
             Request::Facts(mut facts, reply) => {
-                let first = self.last_received.0.saturating_add(1).max(wall_clock().0);
+                let first = self.last_received.0.saturating_add(1).max(clock::now().0);
                 for (i, fact) in facts.iter_mut().enumerate() {
                     fact.receive(EventTime(first + i as i64));
                 }
@@ -165,7 +165,7 @@ impl Committer {
 
     /// The `now` of views: the end of the footage, or the wall clock once clients report.
     pub(super) fn live_now(&self, footage: Option<EventTime>) -> Option<EventTime> {
-        let clock = (self.clients && self.live.is_some()).then(|| wall_clock().floor(Micros::MINUTE));
+        let clock = (self.clients && self.live.is_some()).then(|| clock::now().floor(Micros::MINUTE));
         footage.max(clock)
     }
 
@@ -182,11 +182,4 @@ impl Committer {
         self.send(Feed { tick, now: moved, closes: true, ..Feed::default() });
         Ok(())
     }
-}
-
-/// The wall clock, µs UTC.
-#[expect(clippy::disallowed_methods, reason = "when a client's fact was accepted is the committer's to say")]
-fn wall_clock() -> EventTime {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    EventTime(since.map_or(0, |d| d.as_micros() as i64))
 }

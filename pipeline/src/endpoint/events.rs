@@ -4,6 +4,7 @@ use super::body::{
     BatchBody, DeviceBody, EventBody, ExportBody, Mark, MarkBody, PlateBody, Report, ReviewBody, Wrong, event_id,
 };
 use super::{Problem, Shared, row_json};
+use crate::clock;
 use crate::inbox::{Busy, Posted, Request};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
@@ -18,7 +19,7 @@ use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// The most events of one batch.
 const BATCH: usize = 10_000;
@@ -96,7 +97,7 @@ async fn report(
     body: &impl Report,
     view: impl Fn(&Fact) -> Option<(ViewKind, fn(&ViewRow, &Fact) -> bool)>,
 ) -> Result<Response, Problem> {
-    let mut fact = body.fact(wall_clock())?;
+    let mut fact = body.fact(clock::now())?;
     let posted = post(shared, vec![fact.clone()]).await?;
     let (status, state) = match posted.duplicates.get(&0) {
         None => {
@@ -177,7 +178,7 @@ fn late(fact: &Fact, received_at: EventTime) -> bool {
 
 /// Up to 10,000 events: good ones are stored, bad ones are named.
 pub async fn batch(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
-    let now = wall_clock();
+    let now = clock::now();
     let mut tally = Tally::default();
     let (mut facts, mut indices) = (Vec::new(), Vec::new());
     let mut take = |index, fact: Result<Fact, Wrong>, tally: &mut Tally| match fact {
@@ -245,7 +246,7 @@ pub async fn stream(State(shared): State<Arc<Shared>>, mut body: Body) -> Result
             return Err(Problem::bad("", format!("a line is longer than {LINE} bytes")));
         }
         let (mut facts, mut indices) = (Vec::new(), Vec::new());
-        let now = wall_clock();
+        let now = clock::now();
         for line in rest[..end].split(|b| *b == b'\n').filter(|l| !l.trim_ascii().is_empty()) {
             let index = tally.received;
             tally.received += 1;
@@ -432,11 +433,4 @@ pub fn retry_after(mut response: Response) -> Response {
         response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
     }
     response
-}
-
-/// The wall clock, µs UTC.
-#[expect(clippy::disallowed_methods, reason = "a report may not lie in the future of this machine")]
-fn wall_clock() -> EventTime {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    EventTime(since.map_or(0, |d| d.as_micros() as i64))
 }

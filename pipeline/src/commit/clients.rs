@@ -48,12 +48,12 @@ impl Committer {
             }
             Request::WithdrawId(id, reply) => {
                 let withdrawal = Withdrawal { ids: BTreeSet::from([id]), from: EventTime::MIN, to: EventTime::MAX };
-                self.flush()?;
+                self.settle_asked()?;
                 let stored = self.lake.withdrawn(&withdrawal)?;
                 self.withdraw(stored, |f| withdrawal.holds(f), reply)?;
             }
             Request::WithdrawRange(range, reply) => {
-                self.flush()?;
+                self.settle_asked()?;
                 let stored = self.lake.events(&range)?;
                 self.withdraw(stored, |f| range.holds(f), reply)?;
             }
@@ -68,6 +68,15 @@ impl Committer {
     /// What was asked before goes before.
     fn flush(&mut self) -> Result<(), SinkError> {
         if self.gathered.is_empty() { Ok(()) } else { self.ingest() }
+    }
+
+    /// What was asked before is answered before: a copy that is still to be refused must not be withdrawn too.
+    fn settle_asked(&mut self) -> Result<(), SinkError> {
+        self.flush()?;
+        while !self.in_flight.is_empty() {
+            self.receive_one();
+        }
+        Ok(())
     }
 
     fn withdraw(

@@ -25,8 +25,8 @@ use std::time::Duration;
 const BATCH: usize = 10_000;
 /// The longest line of a stream, bytes.
 const LINE: usize = 64 << 10;
-/// Errors that a stream's answer lists; the others are counted.
-const LISTED: usize = 100;
+/// Errors that an answer lists; a stream may have more, and they are counted.
+const LISTED: usize = BATCH;
 
 /// One event.
 pub async fn one(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
@@ -138,7 +138,7 @@ struct Tally {
 
 impl Tally {
     fn error(&mut self, index: usize, wrong: Wrong) {
-        if self.errors.len() < LISTED.max(BATCH) {
+        if self.errors.len() < LISTED {
             self.errors.push(json!({ "index": index, "field": wrong.field, "message": wrong.message }));
         } else {
             self.unlisted += 1;

@@ -3,13 +3,13 @@
 //! ```text
 //! tally of events → additions to model hours ─────────────────────────┐
 //! points → additions per quarter of an hour, in a tick ⋈ clock → hours ┴→ sums of a model's hour → drift_hours
-//!                                                        ⋈ rule → hours of a model in order → retrain_requests
+//!                                                 rule → hours of a model in order → retrain_requests
 //! ```
 
 use crate::polyline::{Point, TrackKey};
 use crate::rules::Rules;
-use crate::sums::Sums;
-use crate::tick::at_close;
+use crate::sums::{Sums, totals};
+use crate::tick::{Change, at_close};
 use differential_dataflow::VecCollection;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::calendar::Calendar;
@@ -19,6 +19,7 @@ use gemba_schemas::score::Score;
 use gemba_schemas::time::{EventTime, Micros, Tick};
 use gemba_schemas::view::{CONFIDENCE_BINS, DriftHour, RetrainRequest};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A model's hour, or for points the quarter of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -86,74 +87,160 @@ pub fn drift<'scope>(
         .join_core(clocks.arrange_by_key_named("Arrange: clock for reports"), move |_, (key, place), clock| {
             [(ModelHour { hour: calendar.hour(clock, key.hour), ..*key }, *place)]
         });
-    let hours = events
-        .concat(cameras)
-        .reduce_named("Hour of a model", |key, amounts, out| {
-            let mut sums = [0u64; TRUST];
-            amounts.iter().for_each(|(place, n)| sums[usize::from(**place)] = *n as u64);
+    let hours = totals(
+        events.concat(cameras),
+        "Hour of a model",
+        |(key, _)| *key,
+        |(_, place), n, sums: &mut [isize; TRUST]| sums[usize::from(*place)] += n,
+        |key, sums| {
             let histogram: Vec<u32> = sums[..CONFIDENCE_BINS].iter().map(|n| *n as u32).collect();
-            let row = DriftHour {
+            DriftHour {
                 source: key.source,
                 event_type: key.event_type,
                 model: key.model,
                 model_version: key.version,
                 hour: key.hour,
-                count: sums[..CONFIDENCE_BINS].iter().sum(),
-                confidence_sum: sums[CONFIDENCE_BINS],
-                confidence_squares: sums[CONFIDENCE_BINS + 1],
+                count: histogram.iter().map(|n| u64::from(*n)).sum(),
+                confidence_sum: sums[CONFIDENCE_BINS] as u64,
+                confidence_squares: sums[CONFIDENCE_BINS + 1] as u64,
                 histogram,
-            };
-            out.push((row, 1));
-        })
-        .map(|(_, row)| row);
-    (hours.clone(), requests(hours, rules))
+            }
+        },
+    );
+    let requests = requests(hours.clone(), rules);
+    (hours, requests)
 }
 
-/// Whose hours are walked: source, event type, model, version; and under which rule.
-type Walk = (Name, Name, Name, Name, DriftRule);
+/// Whose hours are walked: source, event type, model, version.
+type Walk = (Name, Name, Name, Name);
+
+/// Reports of an hour and the sum of their confidences.
+type Reports = (u64, u64);
+
+/// What comes to the walk of hours.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum In {
+    /// The rule, for the worker of this index.
+    Rule(u64, DriftRule),
+    /// An hour of a model.
+    Hour(Walk, EventTime, Reports),
+}
 
 fn requests<'scope>(
     hours: VecCollection<'scope, Tick, DriftHour, isize>,
     rules: &Rules<'scope>,
 ) -> VecCollection<'scope, Tick, RetrainRequest, isize> {
-    let rule = rules.drift.clone().flat_map(|rule| (0..SHARDS).map(move |shard| (shard, rule.clone())));
-    hours
-        .map(|h| {
-            (
-                h.source.hashed() % SHARDS,
-                ((h.source, h.event_type, h.model, h.model_version), (h.hour, h.count, h.confidence_sum)),
-            )
-        })
-        .arrange_by_key_named("Arrange: hours of models")
-        .join_core(
-            rule.arrange_by_key_named("Arrange: drift rule"),
-            |_, ((source, kind, model, version), (hour, count, sum)), rule| {
-                let enough = *count >= u64::from(rule.min_samples);
-                // Of an hour that is sure only that it is: more reports leave it as it was, and nothing is walked again.
-                let unsure = *sum < u64::from(rule.min_confidence.0) * count;
-                let hour = (*hour, unsure.then_some((*count, *sum)));
-                enough.then(|| ((*source, *kind, *model, *version, rule.clone()), hour))
-            },
-        )
-        .reduce_named("Hours of a model in order", |walk, hours, out| {
-            let mut run: Vec<(EventTime, u64, u64)> = Vec::new();
-            for (hour, _) in hours {
-                let (hour, unsure) = **hour;
-                if let Some((count, sum)) = unsure {
-                    run.push((hour, count, sum));
-                } else {
-                    out.extend(request(walk, &run).map(|row| (row, 1)));
-                    run.clear();
+    let peers = hours.scope().peers() as u64;
+    let rule = rules.drift.clone().flat_map(move |rule| (0..peers).map(move |worker| In::Rule(worker, rule.clone())));
+    let hours = hours
+        .map(|h| In::Hour((h.source, h.event_type, h.model, h.model_version), h.hour, (h.count, h.confidence_sum)));
+    let mut walks = Walks::default();
+    let route = |row: &In| match row {
+        In::Rule(worker, _) => *worker,
+        In::Hour(walk, ..) => walk.hashed(),
+    };
+    at_close(hours.concat(rule), "Hours of models in order", route, move |rows, out| walks.step(rows, out))
+}
+
+/// The hours of one model, and what was asked for it.
+#[derive(Default)]
+struct Line {
+    hours: BTreeMap<EventTime, Reports>,
+    requests: Vec<RetrainRequest>,
+}
+
+/// The hours of all models in order, and the rule, the same on every worker.
+#[derive(Default)]
+struct Walks {
+    lines: BTreeMap<Walk, Line>,
+    rule: Option<DriftRule>,
+}
+
+impl Walks {
+    fn step(&mut self, rows: Vec<Change<In>>, out: &mut Vec<Change<RetrainRequest>>) {
+        let mut touched: BTreeMap<Walk, BTreeMap<EventTime, Option<Reports>>> = BTreeMap::new();
+        let mut rule = self.rule.clone();
+        for (row, diff) in rows {
+            match row {
+                In::Rule(_, new) if diff > 0 => rule = Some(new),
+                In::Rule(_, old) if rule.as_ref() == Some(&old) => rule = None,
+                In::Rule(..) => {}
+                In::Hour(walk, hour, reports) => {
+                    let change = touched.entry(walk).or_default().entry(hour).or_default();
+                    if diff > 0 {
+                        *change = Some(reports);
+                    }
                 }
             }
-            out.extend(request(walk, &run).map(|row| (row, 1)));
-        })
-        .map(|(_, row)| row)
+        }
+        let edited = rule != self.rule;
+        self.rule = rule;
+        let weigh = |reports| Weight::of(self.rule.as_ref()?, reports);
+        for (walk, changes) in touched {
+            let line = self.lines.entry(walk).or_default();
+            let mut same = true;
+            for (hour, reports) in changes {
+                let before = match reports {
+                    Some(reports) => line.hours.insert(hour, reports),
+                    None => line.hours.remove(&hour),
+                };
+                // Of an hour that is sure it only counts that it is: more reports leave it as it was.
+                same &= before.and_then(weigh) == reports.and_then(weigh);
+            }
+            if !same && !edited {
+                line.walk(&walk, self.rule.as_ref(), out);
+            }
+            if line.hours.is_empty() && line.requests.is_empty() {
+                self.lines.remove(&walk);
+            }
+        }
+        if edited {
+            self.lines.iter_mut().for_each(|(walk, line)| line.walk(walk, self.rule.as_ref(), out));
+        }
+    }
+}
+
+/// What an hour with enough reports says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Sure,
+    Unsure(Reports),
+}
+
+impl Weight {
+    fn of(rule: &DriftRule, (count, sum): Reports) -> Option<Self> {
+        let unsure = sum < u64::from(rule.min_confidence.0) * count;
+        (count >= u64::from(rule.min_samples)).then_some(if unsure { Self::Unsure((count, sum)) } else { Self::Sure })
+    }
+}
+
+impl Line {
+    /// Walks the hours under the rule and says what is asked otherwise than before.
+    fn walk(&mut self, walk: &Walk, rule: Option<&DriftRule>, out: &mut Vec<Change<RetrainRequest>>) {
+        let before = std::mem::take(&mut self.requests);
+        if let Some(rule) = rule {
+            let mut run: Vec<(EventTime, u64, u64)> = Vec::new();
+            for (hour, reports) in &self.hours {
+                match Weight::of(rule, *reports) {
+                    Some(Weight::Unsure((count, sum))) => run.push((*hour, count, sum)),
+                    Some(Weight::Sure) => {
+                        self.requests.extend(request(walk, rule, &run));
+                        run.clear();
+                    }
+                    None => {}
+                }
+            }
+            self.requests.extend(request(walk, rule, &run));
+        }
+        out.extend(before.iter().filter(|r| !self.requests.contains(r)).map(|r| (r.clone(), -1)));
+        out.extend(self.requests.iter().filter(|r| !before.contains(r)).map(|r| (r.clone(), 1)));
+    }
 }
 
 /// The request that a run of unsure hours makes, if it is long enough.
 fn request(
-    (source, event_type, model, model_version, rule): &Walk,
+    (source, event_type, model, model_version): &Walk,
+    rule: &DriftRule,
     run: &[(EventTime, u64, u64)],
 ) -> Option<RetrainRequest> {
     let (first, last) = (run.first()?, run.last()?);

@@ -1,7 +1,13 @@
-//! Sums by key within one tick, in front of the arrangements.
+//! Sums by key: within one tick, and kept.
+//!
+//! Additions commute, so a kept sum needs no arrangement of what was added: a map from key to numbers does, and an
+//! addition costs the same however much is in it.
 
+use crate::tick::{Change, at_close};
+use differential_dataflow::{ExchangeData, VecCollection};
+use gemba_schemas::time::Tick;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 
 /// A map from small keys of integers; what is in it leaves in no particular order, as differences do.
 pub type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<Mix>>;
@@ -65,4 +71,45 @@ impl<K: Hash + Eq, const N: usize> Sums<K, N> {
             .drain()
             .flat_map(|(key, numbers)| (0..N).filter(move |i| numbers[*i] != 0).map(move |i| (key, i, numbers[i])))
     }
+}
+
+/// Keeps `N` sums under each key, and gives the row that follows from them, for as long as they are not all zero.
+///
+/// In: what is to be added, each with its `key`; `add` adds one of it, times its difference. Out: of each key that a
+/// tick touches, the row that leaves and the row that comes. State: the sums.
+pub fn totals<'scope, D, K, R, const N: usize>(
+    input: VecCollection<'scope, Tick, D, isize>,
+    name: &str,
+    key: fn(&D) -> K,
+    add: fn(&D, isize, &mut [isize; N]),
+    row: fn(&K, &[isize; N]) -> R,
+) -> VecCollection<'scope, Tick, R, isize>
+where
+    D: ExchangeData,
+    K: Hash + Eq + Copy + 'static,
+    R: Clone + 'static,
+{
+    let mut kept: FastMap<K, [isize; N]> = FastMap::default();
+    let mut tick: Sums<K, N> = Sums::default();
+    let route = move |d: &D| BuildHasherDefault::<Mix>::default().hash_one(key(d));
+    at_close(input, name, route, move |rows: Vec<Change<D>>, out| {
+        for (d, diff) in &rows {
+            add(d, *diff, tick.of(key(d)));
+        }
+        for (key, added) in tick.0.drain() {
+            if added == [0; N] {
+                continue;
+            }
+            let sums = kept.entry(key).or_insert([0; N]);
+            if *sums != [0; N] {
+                out.push((row(&key, sums), -1));
+            }
+            sums.iter_mut().zip(added).for_each(|(sum, n)| *sum += n);
+            if *sums == [0; N] {
+                kept.remove(&key);
+            } else {
+                out.push((row(&key, sums), 1));
+            }
+        }
+    })
 }

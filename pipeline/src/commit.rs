@@ -12,6 +12,10 @@
 #![expect(clippy::disallowed_methods, reason = "owns the clock of epochs; no row depends on it")]
 
 mod clients;
+mod load;
+mod space;
+
+pub use load::Loaded;
 
 use crate::footage::Footage;
 use crate::inbox::Outbox;
@@ -21,10 +25,11 @@ use clients::Asked;
 use crossbeam_channel::{Receiver, Sender, select};
 use gemba_schemas::fact::Fact;
 use gemba_schemas::id::{FactId, Generation, Name};
-use gemba_schemas::rule::{self, Rule};
+use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
-use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Lake, Live, Publish, SinkError, Store, ViewDigest, Withdrawal};
+use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Lake, Live, Publish, SinkError, Store, Withdrawal};
+use space::{Full, RETRY, Writer};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -34,12 +39,8 @@ use std::time::{Duration, Instant};
 const GATHER: Duration = Duration::from_millis(100);
 /// The longest that an epoch is kept open.
 const EPOCH: Duration = Duration::from_secs(1);
-/// How often the lake is published while facts arrive; the end of a run always publishes.
-const FRESHNESS: Duration = Duration::from_secs(30);
-/// Facts that are sent to correlate at a time while loading.
-const LOAD: usize = 20_000;
-/// Such chunks that may wait for the workers.
-const LOADING: usize = 4;
+/// Facts of clients that share a sync at most.
+const GATHERED: usize = 20_000;
 
 /// Journal, store and lake of a run, and what is on its way to them.
 pub struct Committer {
@@ -86,17 +87,7 @@ pub struct Committer {
     unpublished_withdrawals: Vec<(u64, Withdrawal)>,
     dirty: BTreeSet<(ViewKind, String)>,
     last_epoch: Option<EpochRow>,
-}
-
-/// What the data directory held when it was opened.
-#[derive(Default)]
-pub struct Loaded {
-    /// Every coverage fact: what was seen before.
-    pub coverage: Vec<gemba_schemas::fact::Coverage>,
-    /// The ids of the stored facts, by camera and generation.
-    pub ids: BTreeMap<(Name, Generation), Vec<FactId>>,
-    /// How many facts.
-    pub facts: u64,
+    full: Option<Full>,
 }
 
 impl Committer {
@@ -147,138 +138,8 @@ impl Committer {
             unpublished_withdrawals: Vec::new(),
             dirty: BTreeSet::new(),
             last_epoch,
+            full: None,
         })
-    }
-
-    /// Feeds every stored fact and then the rules to correlate, and brings the store to what follows
-    /// from them. Nothing is written when the store says the same already.
-    pub fn load(&mut self, rules: Vec<Rule>) -> Result<Loaded, SinkError> {
-        let mut tick = self.tick;
-        let mut loaded = Loaded::default();
-        let (lake, journal) = (&self.lake, &self.journal);
-        let (feed, wiring) = (&self.feed, &self.wiring);
-        let mut last_received = None;
-        let mut send = |facts: Vec<Fact>, diff: isize, loaded: &mut Loaded| {
-            for fact in &facts {
-                last_received = last_received.max(fact.received_at());
-                if fact.kind().is_client() {
-                    loaded.facts = loaded.facts.saturating_add_signed(diff as i64);
-                    continue;
-                }
-                let ids = loaded.ids.entry((fact.camera(), fact.generation())).or_default();
-                if diff > 0 {
-                    ids.push(fact.id());
-                    loaded.facts += 1;
-                    if let Fact::Coverage(c) = fact {
-                        loaded.coverage.push(c.clone());
-                    }
-                }
-            }
-            for chunk in facts.chunks(LOAD) {
-                // A tick each, so that a chunk shrinks to what is kept of it before the next one comes; without
-                // rules hardly anything is derived yet.
-                while feed.len() > LOADING {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                tick += 1;
-                let facts = chunk.iter().cloned().map(|f| (f, diff)).collect();
-                send_feed(feed, wiring, Feed { tick, facts, closes: true, ..Feed::default() });
-            }
-        };
-        lake.facts(&mut |facts| {
-            send(facts, 1, &mut loaded);
-            Ok(())
-        })?;
-        let mut tail = Vec::new();
-        let mut retracted = Vec::new();
-        let mut withdrawn: Vec<Withdrawal> = Vec::new();
-        journal.replay(lake.journal_seq(), |_, entry| {
-            match entry {
-                Entry::Facts(facts) => tail.extend(facts),
-                Entry::Retract { camera, generation } => {
-                    let gone = |f: &Fact| f.camera() == camera && f.generation() == generation;
-                    tail.retain(|f| !gone(f));
-                    retracted.push((camera, generation));
-                }
-                Entry::Withdraw(withdrawal) => {
-                    tail.retain(|f| !withdrawal.holds(f));
-                    withdrawn.push(withdrawal);
-                }
-            }
-            Ok(())
-        })?;
-        for &(camera, generation) in &retracted {
-            let facts = lake.facts_of(camera, generation)?;
-            loaded.facts -= facts.len() as u64;
-            loaded.ids.remove(&(camera, generation));
-            loaded.coverage.retain(|c| (c.camera, c.generation) != (camera, generation));
-            send(facts, -1, &mut loaded);
-        }
-        let mut gone = HashSet::new();
-        for withdrawal in &withdrawn {
-            let facts = lake.withdrawn(withdrawal)?.into_iter().filter(|f| gone.insert(f.id()));
-            send(facts.collect(), -1, &mut loaded);
-        }
-        send(tail.clone(), 1, &mut loaded);
-        self.clients = last_received.is_some();
-        self.last_received = last_received.unwrap_or(EventTime::MIN);
-        let now = self.live_now(loaded.coverage.iter().map(|c| c.ended).max());
-        let seq = self.journal.last();
-        if !tail.is_empty() {
-            self.unpublished.push((seq, tail));
-        }
-        self.unpublished_retracts = retracted.into_iter().map(|r| (seq, r)).collect();
-        self.unpublished_withdrawals = withdrawn.into_iter().map(|w| (seq, w)).collect();
-        self.now = now;
-        self.tick = tick;
-        let tick = self.next_tick();
-        self.rules_from.push((tick, rule::digest(&rules)));
-        self.rules.clone_from(&rules);
-        self.send(Feed {
-            tick,
-            rules: rules.into_iter().map(|r| (r, 1)).collect(),
-            now: now.into_iter().map(|t| (t, 1)).collect(),
-            closes: true,
-            ..Feed::default()
-        });
-        self.in_flight.push_back((tick, seq, 0));
-        while self.complete.is_none() {
-            self.receive_one();
-        }
-        self.settle_loaded(tick, seq)?;
-        Ok(loaded)
-    }
-
-    /// Compares what was derived from the stored facts with what the store holds.
-    fn settle_loaded(&mut self, tick: Tick, seq: u64) -> Result<(), SinkError> {
-        self.complete = None;
-        let rows = std::mem::take(&mut self.settled);
-        let mut digest = ViewDigest::default();
-        rows.iter().for_each(|(row, diff)| digest.update(row, *diff));
-        let current = self.last_epoch.as_ref().is_some_and(|e| {
-            e.digest == digest.hex()
-                && e.rules == self.rules_at(tick).as_str()
-                && e.now == self.now.unwrap_or_default()
-                && e.journal_seq == seq
-        });
-        if current {
-            return Ok(());
-        }
-        if self.last_epoch.is_none() && rows.is_empty() && self.unpublished.is_empty() {
-            return Ok(());
-        }
-        let stale = self.last_epoch.is_some();
-        if stale {
-            tracing::info!("rules or facts changed since the last run: the store is brought up to date");
-        }
-        // Every day that has rows before or after is written again.
-        self.dirty.extend(self.lake.partitions(&self.store)?);
-        self.dirty.extend(rows.iter().map(|(row, _)| (row.kind(), row.bucket().date())));
-        self.progress.row_changes.fetch_add(rows.len() as u64, Relaxed);
-        self.store.rebuild(self.epoch(tick, seq, rows))?;
-        self.progress.committed_tick.store(tick, Relaxed);
-        self.last_epoch = self.store.last_epoch()?;
-        Ok(())
     }
 
     /// Footage that could not be planned.
@@ -298,12 +159,13 @@ impl Committer {
     }
 
     /// Runs until every worker has finished and everything is committed and published; then `finished` is called.
-    /// Where clients may report it goes on until it is told to stop.
+    /// Where clients may report it goes on until it is told to stop. The lake is published as often as `freshness` says
+    /// while facts arrive; the end of a run always publishes.
     pub fn run(
         &mut self,
         reports: &Receiver<Report>,
         workers: usize,
-        serving: bool,
+        (serving, freshness): (bool, Duration),
         mut finished: impl FnMut(&Self),
     ) -> Result<(), SinkError> {
         let mut running = workers;
@@ -316,8 +178,10 @@ impl Committer {
             let pending = !(self.gathered.is_empty() && self.retracts.is_empty() && self.in_flight.is_empty());
             if running == 0 && !pending {
                 if !told {
-                    self.commit()?;
-                    self.publish()?;
+                    let committed = self.commit();
+                    self.or_wait(Writer::Store, committed)?;
+                    let lake = self.publish();
+                    self.or_wait(Writer::Lake, lake)?;
                     finished(self);
                     told = true;
                 }
@@ -342,26 +206,30 @@ impl Committer {
                     asked = true;
                     self.request(request)?;
                     // Whoever asks at the same time shares the sync.
-                    while self.gathered.len() < LOAD && let Ok(request) = requests.try_recv() {
+                    while self.gathered.len() < GATHERED && let Ok(request) = requests.try_recv() {
                         self.request(request)?;
                     }
                 },
                 default(GATHER / 4) => {}
             }
-            let due = asked || gather_began.is_some_and(|t| t.elapsed() >= GATHER) || running == 0;
+            let gathered = gather_began.is_some_and(|t| t.elapsed() >= GATHER) || running == 0;
+            let due = asked || (gathered && !self.resting());
             if due && !(self.gathered.is_empty() && self.retracts.is_empty()) {
                 gather_began = None;
-                self.ingest()?;
+                let journaled = self.ingest();
+                self.or_wait(Writer::Journal, journaled)?;
             }
             if serving {
                 self.move_now()?;
             }
             if self.complete.is_some() && epoch_began.elapsed() >= EPOCH {
-                self.commit()?;
+                let committed = self.commit();
+                self.or_wait(Writer::Store, committed)?;
                 epoch_began = Instant::now();
             }
-            if published.elapsed() >= FRESHNESS {
-                self.publish()?;
+            if published.elapsed() >= if self.full.is_some() { RETRY } else { freshness } {
+                let lake = self.publish();
+                self.or_wait(Writer::Lake, lake)?;
                 published = Instant::now();
             }
         }
@@ -392,29 +260,37 @@ impl Committer {
     }
 
     /// Journals what was gathered and feeds it to correlate at a tick of its own. Stored facts of generations
-    /// that are read anew leave at the same tick.
+    /// that are read anew leave at the same tick. When the journal has no space everything stays as it was.
     fn ingest(&mut self) -> Result<(), SinkError> {
-        let facts = std::mem::take(&mut self.gathered);
+        let mut stored = Vec::new();
+        for &(camera, generation) in &self.retracts {
+            // What was taken back already the lake's files just do not know yet.
+            if !self.unpublished_retracts.iter().any(|(_, r)| *r == (camera, generation)) {
+                stored.extend(self.lake.facts_of(camera, generation)?);
+            }
+        }
+        let retract = |&(camera, generation): &_| Entry::Retract { camera, generation };
+        let mut entries: Vec<Entry> = self.retracts.iter().map(retract).collect();
+        entries.push(Entry::Facts(std::mem::take(&mut self.gathered)));
+        let through = match &entries[..] {
+            [.., Entry::Facts(facts)] if facts.is_empty() => entries.len() - 1,
+            _ => entries.len(),
+        };
+        let journaled = self.journal.append(&entries[..through]);
+        let Some(Entry::Facts(facts)) = entries.pop() else { return journaled.map(drop) };
+        let seq = match journaled {
+            Ok(seq) => seq,
+            Err(error) => {
+                self.gathered = facts;
+                return Err(error);
+            }
+        };
         let retracts = std::mem::take(&mut self.retracts);
-        let mut changes = Vec::with_capacity(facts.len());
-        let mut entries = Vec::new();
-        for &(camera, generation) in &retracts {
-            let gone = |f: &Fact| f.camera() == camera && f.generation() == generation;
-            let mut stored = self.lake.facts_of(camera, generation)?;
-            if self.unpublished_retracts.iter().any(|(_, r)| *r == (camera, generation)) {
-                // Taken back already; the lake's files just do not know it yet.
-                stored.clear();
-            }
-            for (_, batch) in &mut self.unpublished {
-                stored.extend(batch.extract_if(.., |f| gone(f)));
-            }
-            changes.extend(stored.into_iter().map(|f| (f, -1)));
-            entries.push(Entry::Retract { camera, generation });
+        let gone = |f: &Fact| retracts.contains(&(f.camera(), f.generation()));
+        for (_, batch) in &mut self.unpublished {
+            stored.extend(batch.extract_if(.., |f| gone(f)));
         }
-        if !facts.is_empty() {
-            entries.push(Entry::Facts(facts.clone()));
-        }
-        let seq = self.journal.append(&entries)?;
+        let mut changes: Vec<_> = stored.into_iter().map(|f| (f, -1)).collect();
         self.unpublished_retracts.extend(retracts.into_iter().map(|r| (seq, r)));
         let tick = self.next_tick();
         let seen = facts.iter().filter_map(|f| if let Fact::Coverage(c) = f { Some(c.ended) } else { None }).max();
@@ -475,7 +351,13 @@ impl Committer {
         self.dirty.extend(changes.iter().map(|(row, _)| (row.kind(), row.bucket().date())));
         self.progress.row_changes.fetch_add(changes.len() as u64, Relaxed);
         let began = Instant::now();
-        self.store.commit(self.epoch(tick, seq, changes))?;
+        let epoch = self.epoch(tick, seq, changes);
+        if let Err(error) = self.store.commit(&epoch) {
+            // Kept for another try, should there be one.
+            self.complete = Some(self.complete.map_or((tick, seq, facts), |(t, s, n)| (t, s, n + facts)));
+            self.settled.extend(epoch.changes);
+            return Err(error);
+        }
         self.progress.commit_us.fetch_add(began.elapsed().as_micros() as u64, Relaxed);
         self.progress.epochs.fetch_add(1, Relaxed);
         self.progress.committed_tick.store(tick, Relaxed);
@@ -508,7 +390,7 @@ impl Committer {
 
     /// Publishes to the lake what the store has committed, and nothing beyond it.
     fn publish(&mut self) -> Result<(), SinkError> {
-        let Some(epoch) = &self.last_epoch else { return Ok(()) };
+        let Some(epoch) = self.last_epoch.clone() else { return Ok(()) };
         let through = epoch.journal_seq;
         let mut facts: Vec<Fact> =
             self.unpublished.extract_if(.., |(seq, _)| *seq <= through).flat_map(|(_, facts)| facts).collect();
@@ -527,19 +409,25 @@ impl Committer {
         {
             return Ok(());
         }
-        self.lake.publish(Publish {
+        let published = self.lake.publish(Publish {
             facts: &facts,
             retracted: &retracted,
             withdrawn: &withdrawn,
             journal_seq: through,
             store: &self.store,
             dirty: &self.dirty,
-            epoch,
+            epoch: &epoch,
             site: &self.site_text,
-        })?;
-        self.journal.release(through)?;
+        });
+        if let Err(error) = published {
+            // Kept for another try, should there be one.
+            self.unpublished.insert(0, (through, facts));
+            self.unpublished_withdrawals.extend(withdrawn.into_iter().map(|w| (through, w)));
+            self.unpublished_retracts.extend(retracted.into_iter().map(|r| (through, r)));
+            return Err(error);
+        }
         self.dirty.clear();
-        Ok(())
+        self.journal.release(through)
     }
 
     /// The last committed epoch.

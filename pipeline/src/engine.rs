@@ -20,7 +20,7 @@ use gemba_sinks::{DataPaths, DirLock, EpochRow, Journal, Lake, Live, SinkError, 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
@@ -193,7 +193,8 @@ pub fn run(
         };
         let mut done = Some(done);
         let mut finished = None;
-        committer.run(&reports_end, options.workers, serving, |committer| {
+        let freshness = Duration::from_micros(site.data.freshness.0.0.unsigned_abs());
+        committer.run(&reports_end, options.workers, (serving, freshness), |committer| {
             let summary = finished.insert(summary(committer));
             if let Some(done) = done.take() {
                 done(summary);

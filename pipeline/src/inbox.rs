@@ -22,14 +22,24 @@ const BOUND: usize = 200_000;
 /// What is asked.
 pub enum Request {
     /// Keep these facts of clients; `received_at` is still to be set.
-    Facts(Vec<Fact>, oneshot::Sender<Posted>),
+    Facts(Vec<Fact>, Reply<Posted>),
     /// Take back the events of this range.
-    WithdrawRange(EventRange, oneshot::Sender<Withdrawn>),
+    WithdrawRange(EventRange, Reply<Withdrawn>),
     /// Take back the fact of this identity.
-    WithdrawId(FactId, oneshot::Sender<Withdrawn>),
+    WithdrawId(FactId, Reply<Withdrawn>),
     /// These rules from now on; the text is kept beside the lake.
     Rules(Vec<Rule>, String, oneshot::Sender<Reloaded>),
 }
+
+/// Where an answer goes. Without one the run is ending, and nothing is known.
+pub type Reply<T> = oneshot::Sender<Result<T, NoSpace>>;
+
+/// Where an answer comes from.
+pub type Answer<T> = oneshot::Receiver<Result<T, NoSpace>>;
+
+/// There is no space to keep what was asked. Nothing of it was done.
+#[derive(Debug)]
+pub struct NoSpace;
 
 /// What became of facts: journaled, synced and through the dataflow.
 #[derive(Debug, Default)]
@@ -38,8 +48,6 @@ pub struct Posted {
     pub first: i64,
     /// Facts that were there already, by index, each with the one that counts.
     pub duplicates: BTreeMap<usize, Fact>,
-    /// Whether all this is so; otherwise the run is ending, and nothing is known.
-    pub accepted: bool,
 }
 
 impl Posted {
@@ -122,7 +130,7 @@ pub fn inbox() -> (Inbox, Outbox) {
 
 impl Inbox {
     /// Asks for facts to be kept. The answer comes when they are durable and derived from.
-    pub fn post(&self, facts: Vec<Fact>) -> Result<oneshot::Receiver<Posted>, Busy> {
+    pub fn post(&self, facts: Vec<Fact>) -> Result<Answer<Posted>, Busy> {
         let count = facts.len();
         if self.waiting.fetch_add(count, Relaxed) + count > BOUND {
             self.waiting.fetch_sub(count, Relaxed);

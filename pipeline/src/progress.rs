@@ -3,7 +3,7 @@
 use gemba_schemas::fact::Fact;
 use gemba_schemas::time::EventTime;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// Counters of one unit of footage.
@@ -65,6 +65,8 @@ pub struct Progress {
     pub committed_tick: AtomicU64,
     /// Microseconds spent in store commits.
     pub commit_us: AtomicU64,
+    /// Whether a disk is full, so that nothing is accepted.
+    pub disk_full: AtomicBool,
 }
 
 impl Progress {

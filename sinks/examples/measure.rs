@@ -113,7 +113,7 @@ fn main() -> Result<(), SinkError> {
 
     // A small replay: some epochs, a few publications.
     for tick in 1..=40 {
-        store.commit(epoch(tick, (0..10).map(|n| (visit(tick * 10 + n, 1), 1)).collect()))?;
+        store.commit(&epoch(tick, (0..10).map(|n| (visit(tick * 10 + n, 1), 1)).collect()))?;
     }
     let last = store.last_epoch()?.ok_or_else(|| SinkError::Request("no epoch".into()))?;
     let dirty = lake.partitions(&store)?;
@@ -132,14 +132,14 @@ fn main() -> Result<(), SinkError> {
     })?;
     println!("  after a small replay: peak memory {}", peak());
 
-    report("rebuild with 50,000 rows", || store.rebuild(epoch(41, (0..50_000).map(|n| (visit(n, 1), 1)).collect())))?;
+    report("rebuild with 50,000 rows", || store.rebuild(&epoch(41, (0..50_000).map(|n| (visit(n, 1), 1)).collect())))?;
     let (mut times, mut cpu) = (Vec::new(), Vec::new());
     for tick in 0..50u64 {
         let rows = (0..150).map(|n| (tick * 150 + n) * 5);
         let changes = rows.flat_map(|n| [(visit(n, 1), -1), (visit(n, 2 + tick), 1)]).collect();
         let next = epoch(42 + tick, changes);
         let (start, before) = (Instant::now(), cpu_ms());
-        store.commit(next)?;
+        store.commit(&next)?;
         times.push(start.elapsed().as_secs_f64() * 1e3);
         cpu.push(cpu_ms() - before);
     }

@@ -15,6 +15,7 @@
 
 #![deny(missing_docs)]
 
+mod crash;
 mod data_dir;
 mod digest;
 mod duck;
@@ -27,6 +28,7 @@ pub mod live;
 mod samples;
 pub mod store;
 
+pub use crash::CRASH_POINTS;
 pub use data_dir::{DataDir, DataPaths, DirLock};
 pub use digest::ViewDigest;
 pub use error::SinkError;

@@ -66,8 +66,17 @@ pub struct Running {
 
 /// Starts `gemba` with these arguments in `folder`.
 pub fn start(folder: &Path, arguments: &[&str]) -> Running {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_gemba"))
+    start_with(folder, &[], arguments, &[])
+}
+
+/// Starts it behind another command, such as a tracer, and with these variables.
+pub fn start_with(folder: &Path, before: &[String], arguments: &[&str], variables: &[(&str, String)]) -> Running {
+    let gemba = env!("CARGO_BIN_EXE_gemba").to_owned();
+    let mut words = before.iter().cloned().chain([gemba]);
+    let mut child = Command::new(words.next().unwrap_or_default())
+        .args(words)
         .args(arguments)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .current_dir(folder)
         .env_remove("RUST_LOG")
         .stdin(Stdio::null())
@@ -121,15 +130,24 @@ impl Running {
     /// Waits for a line on stderr that holds `text`, and gives it.
     #[track_caller]
     pub fn line(&mut self, text: &str) -> String {
+        self.heard(text).unwrap_or_else(|heard| panic!("it never said `{text}`, but: {heard:?}"))
+    }
+
+    /// The same, of a process that may end before it says so.
+    pub fn maybe_line(&mut self, text: &str) -> Option<String> {
+        self.heard(text).ok()
+    }
+
+    fn heard(&mut self, text: &str) -> Result<String, Vec<String>> {
         let began = Instant::now();
         let mut heard = Vec::new();
         while let Ok(line) = self.said.recv_timeout(DEADLINE.saturating_sub(began.elapsed())) {
             if line.contains(text) {
-                return line;
+                return Ok(line);
             }
             heard.push(line);
         }
-        panic!("it never said `{text}`, but: {heard:?}");
+        Err(heard)
     }
 
     /// Sends a signal by its name, such as `INT`.

@@ -10,7 +10,7 @@
 //!                                                      └ receipts
 //! ```
 //!
-//! Sums live in the difference: adding to an hour costs the same however much is in it.
+//! Adding to an hour costs the same however much is in it.
 
 pub(crate) mod tally;
 mod timeline;
@@ -19,6 +19,7 @@ use crate::dedupe::Receipt;
 use crate::drift::ModelHour;
 use crate::event::Event;
 use crate::rules::Rules;
+use crate::sums::totals;
 use crate::tick::at_close;
 use differential_dataflow::VecCollection;
 use differential_dataflow::hashable::Hashable;
@@ -27,7 +28,8 @@ use gemba_schemas::rule::{ClockRule, ProductivityRule, Rule, StationRule, Worker
 use gemba_schemas::time::{EventTime, Micros, Tick};
 use gemba_schemas::view::{FloorHour, NameKind, StationHour, Unregistered, WorkerHour};
 use serde::{Deserialize, Serialize};
-use tally::{EVENTS, Hour, In, Out, Tally, UNITS};
+use std::collections::BTreeMap;
+use tally::{AMOUNTS, EVENTS, Hour, In, Out, Tally, UNITS};
 use timeline::Timelines;
 
 /// All that decides how an event counts.
@@ -112,14 +114,12 @@ pub fn work<'scope>(events: VecCollection<'scope, Tick, Event, isize>, rules: &R
         |(event, _): &(Event, Settings)| event.worker.hashed(),
         move |rows, out| timelines.step(rows, out),
     );
-    let hours = only!(Out::Hour(hour, place) => (hour, place)).concat(until_next).reduce_named(
+    let hours = totals(
+        only!(Out::Hour(hour, place) => (hour, place)).concat(until_next),
         "Sums of an hour",
-        |_, amounts, out| {
-            let sum =
-                |place| amounts.iter().filter(|(p, _)| usize::from(**p) == place).map(|(_, n)| *n as i64).sum::<i64>();
-            let units = [UNITS, EVENTS].map(|place| u64::try_from(sum(place)).unwrap_or(0));
-            out.push((Total { time: [0, 1, 2].map(sum), units: units[0], events: units[1] }, 1));
-        },
+        |(hour, _)| *hour,
+        |(_, place), n, sums: &mut [isize; AMOUNTS]| sums[usize::from(*place)] += n,
+        |hour, sums| (*hour, Total::of(sums)),
     );
     let strangers = only!(Out::Stranger(hour) => hour);
     Work {
@@ -133,6 +133,14 @@ pub fn work<'scope>(events: VecCollection<'scope, Tick, Event, isize>, rules: &R
         unregistered: unregistered(strangers),
         models: only!(Out::Model(hour, place) => (hour, place)),
         receipts: only!(Out::Refused(receipt) => receipt),
+    }
+}
+
+impl Total {
+    fn of(sums: &[isize; AMOUNTS]) -> Self {
+        // The sum of a set of events is never below zero.
+        let [units, events] = [UNITS, EVENTS].map(|place| u64::try_from(sums[place]).unwrap_or(0));
+        Self { time: [0, 1, 2].map(|place| sums[place] as i64), units, events }
     }
 }
 
@@ -193,39 +201,35 @@ fn station_hour(hour: &Hour, total: &Total) -> StationHour {
     }
 }
 
-/// Sums of workers' hours, and counts and utilisations of both kinds, in the difference.
+/// Sums of workers' hours, and counts and utilisations of both kinds.
 fn floor<'scope>(
     hours: VecCollection<'scope, Tick, (Hour, Total), isize>,
 ) -> VecCollection<'scope, Tick, FloorHour, isize> {
     const PLACES: usize = 9;
-    hours
-        .explode(|(hour, total)| {
+    totals(
+        hours,
+        "Hour of the floor",
+        |(hour, _)| (hour.hour, hour.rules),
+        |(hour, total), n, sums: &mut [isize; PLACES]| {
             let [active, idle, absent] = total.time;
             let there = active + idle;
             // Less than 10⁶ × 24 h × 3600 × 10⁶ µs: within i64.
             let share = if there > 0 { (i128::from(active) * 1_000_000 / i128::from(there)) as isize } else { 0 };
             let some = isize::from(there > 0);
+            let (time, counts) = ([active, idle, absent].map(|t| t as isize), [total.units, total.events]);
             let amounts: [isize; PLACES] = match hour.kind {
-                NameKind::Worker => [
-                    active as isize,
-                    idle as isize,
-                    absent as isize,
-                    total.units as isize,
-                    total.events as isize,
-                    some,
-                    share,
-                    0,
-                    0,
-                ],
+                NameKind::Worker => {
+                    let [units, events] = counts.map(|n| n as isize);
+                    [time[0], time[1], time[2], units, events, some, share, 0, 0]
+                }
                 NameKind::Station => [0, 0, 0, 0, 0, 0, 0, some, share],
             };
-            (0..PLACES).filter(move |i| amounts[*i] != 0).map(move |i| (((hour.hour, hour.rules), i as u8), amounts[i]))
-        })
-        .reduce_named("Hour of the floor", |(hour, rules), amounts, out| {
-            let mut sum = [0i64; PLACES];
-            amounts.iter().for_each(|(place, n)| sum[usize::from(**place)] = *n as i64);
-            let [active, idle, absent, units, events, workers, worker_share, stations, station_share] = sum;
-            let row = FloorHour {
+            sums.iter_mut().zip(amounts).for_each(|(sum, amount)| *sum += amount * n);
+        },
+        |(hour, rules), sums| {
+            let [active, idle, absent, units, events, workers, worker_share, stations, station_share] =
+                sums.map(|n| n as i64);
+            FloorHour {
                 hour: *hour,
                 active_us: Micros(active),
                 idle_us: Micros(idle),
@@ -238,44 +242,57 @@ fn floor<'scope>(
                 stations: stations as u32,
                 station_utilisation_ppm: station_share as u64,
                 rules: *rules,
-            };
-            out.push((row, 1));
-        })
-        .map(|(_, row)| row)
+            }
+        },
+    )
 }
 
-/// What a stranger's row is put together from: sorts in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-enum Stranger {
-    /// First and last hour.
-    Span(EventTime, EventTime),
-    /// Events in all.
-    Events(u64),
+/// Events of a stranger, by hour.
+#[derive(Default)]
+struct Seen {
+    hours: BTreeMap<EventTime, isize>,
+    events: isize,
 }
 
 /// Another event of an hour that is known changes one number, and looks at no other hour.
 fn unregistered<'scope>(
     strangers: VecCollection<'scope, Tick, Hour, isize>,
 ) -> VecCollection<'scope, Tick, Unregistered, isize> {
-    let keyed = strangers.map(|hour| ((hour.kind, hour.name, hour.rules), hour.hour));
-    let spans = keyed.clone().threshold_named("Hours of a stranger", |_, n| isize::from(*n > 0)).reduce_named(
-        "First and last hour of a stranger",
-        |_, hours, out| {
-            if let (Some((first, _)), Some((last, _))) = (hours.first(), hours.last()) {
-                out.push((Stranger::Span(**first, **last), 1));
+    type Key = (NameKind, Name, Name);
+    let mut seen: BTreeMap<Key, Seen> = BTreeMap::new();
+    let row = |(kind, name, rules): Key, seen: &Seen| {
+        let (first_hour, last_hour) = (*seen.hours.first_key_value()?.0, *seen.hours.last_key_value()?.0);
+        Some(Unregistered { kind, name, first_hour, last_hour, events: seen.events as u64, rules })
+    };
+    at_close(
+        strangers,
+        "Unregistered",
+        |hour| hour.name.hashed(),
+        move |rows, out| {
+            let mut touched: BTreeMap<Key, Vec<(EventTime, isize)>> = BTreeMap::new();
+            for (hour, n) in rows {
+                touched.entry((hour.kind, hour.name, hour.rules)).or_default().push((hour.hour, n));
+            }
+            for (key, added) in touched {
+                let kept = seen.entry(key).or_default();
+                let before = row(key, kept);
+                for (hour, n) in added {
+                    let count = kept.hours.entry(hour).or_default();
+                    *count += n;
+                    kept.events += n;
+                    if *count == 0 {
+                        kept.hours.remove(&hour);
+                    }
+                }
+                let after = row(key, kept);
+                if after.is_none() {
+                    seen.remove(&key);
+                }
+                if before != after {
+                    out.extend(before.map(|row| (row, -1)));
+                    out.extend(after.map(|row| (row, 1)));
+                }
             }
         },
-    );
-    let events = keyed.map(|(key, _)| (key, ())).reduce_named("Events of a stranger", |_, events, out| {
-        out.push((Stranger::Events(events.iter().map(|(_, n)| *n as u64).sum()), 1));
-    });
-    spans
-        .concat(events)
-        .reduce_named("Unregistered", |&(kind, name, rules), parts, out| {
-            if let [(Stranger::Span(first_hour, last_hour), _), (Stranger::Events(events), _)] = parts {
-                let (first_hour, last_hour, events) = (*first_hour, *last_hour, *events);
-                out.push((Unregistered { kind, name, first_hour, last_hour, events, rules }, 1));
-            }
-        })
-        .map(|(_, row)| row)
+    )
 }

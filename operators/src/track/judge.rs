@@ -36,7 +36,7 @@ pub fn visits(path: &Path, polygon: &[Point]) -> Vec<(EventTime, EventTime)> {
     all
 }
 
-/// Crossings of the line a→b, settled for 300 ms beyond a band of 1 % of the height on both sides: the first point on
+/// Crossings of the line a→b, settled for 150 ms beyond a band of 0.7 % of the height on both sides: the first point on
 /// the new side, and whether that is the right one.
 pub fn crossings(path: &Path, a: Point, b: Point, aspect: f64) -> Vec<(EventTime, bool)> {
     let mut all = Vec::new();
@@ -44,7 +44,7 @@ pub fn crossings(path: &Path, a: Point, b: Point, aspect: f64) -> Vec<(EventTime
     let (mut settled, mut run): (Option<bool>, Option<(bool, EventTime)>) = (None, None);
     for (ts, p) in path {
         let distance = cross(a, b, *p) as f64 * aspect / length;
-        if distance.abs() < 10_000.0 {
+        if distance.abs() < 7_000.0 {
             continue;
         }
         let side = distance > 0.0;
@@ -52,7 +52,7 @@ pub fn crossings(path: &Path, a: Point, b: Point, aspect: f64) -> Vec<(EventTime
             Some((s, since)) if s == side => since,
             _ => run.insert((side, *ts)).1,
         };
-        if *ts - since >= Micros::from_millis(300) {
+        if *ts - since >= Micros::from_millis(150) {
             if settled.is_some_and(|s| s != side) {
                 all.push((since, side));
             }

@@ -1,8 +1,9 @@
 //! What clients ask of the committer: facts, deletions, new rules; and the answers, at the tick that has them.
 
 use super::Committer;
+use super::space::Writer;
 use crate::clock;
-use crate::inbox::{Posted, Reloaded, Request, RowChange, Withdrawn};
+use crate::inbox::{NoSpace, Outbox, Posted, Reloaded, Reply, Request, RowChange, Withdrawn};
 use crate::worker::Feed;
 use gemba_correlate::Receipt;
 use gemba_schemas::fact::Fact;
@@ -24,15 +25,37 @@ pub(super) struct Asked {
 }
 
 enum Answer {
-    Posted(Posted, usize, oneshot::Sender<Posted>),
-    Withdrawn(usize, oneshot::Sender<Withdrawn>),
+    Posted(Posted, usize, Reply<Posted>),
+    Withdrawn(usize, Reply<Withdrawn>),
     Reloaded(Vec<(Rule, isize)>, oneshot::Sender<Reloaded>),
+}
+
+impl Asked {
+    /// There is no space for it. A closed channel means that the client is gone.
+    pub(super) fn turn_away(self, outbox: &Outbox) {
+        match self.answer {
+            Answer::Posted(_, count, reply) => {
+                outbox.answered(count);
+                let _ = reply.send(Err(NoSpace));
+            }
+            Answer::Withdrawn(_, reply) => drop(reply.send(Err(NoSpace))),
+            // Rules are not journaled, and never turned away.
+            Answer::Reloaded(..) => {}
+        }
+    }
 }
 
 impl Committer {
     /// Takes in what is asked. Facts are only gathered; the rest has a tick of its own.
     pub(super) fn request(&mut self, request: Request) -> Result<(), SinkError> {
         match request {
+            Request::Facts(facts, reply) if self.has_space().is_err() => {
+                let answer = Answer::Posted(Posted::default(), facts.len(), reply);
+                Asked { tick: None, answer }.turn_away(&self.outbox);
+            }
+            Request::WithdrawId(_, reply) | Request::WithdrawRange(_, reply) if self.has_space().is_err() => {
+                Asked { tick: None, answer: Answer::Withdrawn(0, reply) }.turn_away(&self.outbox);
+            }
             Request::Facts(mut facts, reply) => {
                 let first = self.last_received.0.saturating_add(1).max(clock::now().0);
                 for (i, fact) in facts.iter_mut().enumerate() {
@@ -41,7 +64,7 @@ impl Committer {
                 let count = facts.len();
                 self.last_received = EventTime(first + count as i64);
                 self.clients = true;
-                let posted = Posted { first, accepted: true, ..Posted::default() };
+                let posted = Posted { first, ..Posted::default() };
                 self.asked.push_back(Asked { tick: None, answer: Answer::Posted(posted, count, reply) });
                 self.footage.report(count);
                 self.gathered.append(&mut facts);
@@ -67,7 +90,11 @@ impl Committer {
 
     /// What was asked before goes before.
     fn flush(&mut self) -> Result<(), SinkError> {
-        if self.gathered.is_empty() { Ok(()) } else { self.ingest() }
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        let journaled = self.ingest();
+        self.or_wait(Writer::Journal, journaled)
     }
 
     /// What was asked before is answered before: a copy that is still to be refused must not be withdrawn too.
@@ -83,15 +110,13 @@ impl Committer {
         &mut self,
         mut stored: Vec<Fact>,
         wanted: impl Fn(&Fact) -> bool,
-        reply: oneshot::Sender<Withdrawn>,
+        reply: Reply<Withdrawn>,
     ) -> Result<(), SinkError> {
         // The lake still lists what was withdrawn since it was last published.
         stored.retain(|f| !self.unpublished_withdrawals.iter().any(|(_, w)| w.holds(f)));
-        for (_, batch) in &mut self.unpublished {
-            stored.extend(batch.extract_if(.., |f| wanted(f)));
-        }
+        stored.extend(self.unpublished.iter().flat_map(|(_, batch)| batch).filter(|f| wanted(f)).cloned());
         // Copies that were refused are not there to be taken back.
-        stored.retain(|f| !f.received_at().is_some_and(|at| self.not_for_lake.remove(&(f.id(), at))));
+        stored.retain(|f| !f.received_at().is_some_and(|at| self.not_for_lake.contains(&(f.id(), at))));
         let withdrawal = Withdrawal {
             ids: stored.iter().map(Fact::id).collect(),
             from: stored.iter().map(Fact::bucket).min().unwrap_or_default(),
@@ -99,10 +124,26 @@ impl Committer {
         };
         if stored.is_empty() {
             // A closed channel means that the client is gone.
-            let _ = reply.send(Withdrawn { facts: 0 });
+            let _ = reply.send(Ok(Withdrawn { facts: 0 }));
             return Ok(());
         }
-        let seq = self.journal.append(&[Entry::Withdraw(withdrawal.clone())])?;
+        let seq = match self.journal.append(&[Entry::Withdraw(withdrawal.clone())]) {
+            Ok(seq) => seq,
+            Err(error) => {
+                let full = matches!(error, SinkError::DiskFull { .. });
+                if full {
+                    let _ = reply.send(Err(NoSpace));
+                }
+                return self.or_wait(Writer::Journal, Err(error));
+            }
+        };
+        for (_, batch) in &mut self.unpublished {
+            for fact in batch.extract_if(.., |f| wanted(f)) {
+                if let Some(at) = fact.received_at() {
+                    self.not_for_lake.remove(&(fact.id(), at));
+                }
+            }
+        }
         self.unpublished_withdrawals.push((seq, withdrawal));
         let count = stored.len();
         let mut facts: Vec<_> = stored.into_iter().map(|f| (f, -1)).collect();
@@ -151,9 +192,9 @@ impl Committer {
             match asked.answer {
                 Answer::Posted(posted, count, reply) => {
                     self.outbox.answered(count);
-                    let _ = reply.send(posted);
+                    let _ = reply.send(Ok(posted));
                 }
-                Answer::Withdrawn(facts, reply) => drop(reply.send(Withdrawn { facts })),
+                Answer::Withdrawn(facts, reply) => drop(reply.send(Ok(Withdrawn { facts }))),
                 Answer::Reloaded(rules, reply) => {
                     let mut rows: BTreeMap<&'static str, (usize, usize)> = BTreeMap::new();
                     for (row, diff) in changes {

@@ -5,7 +5,7 @@ use super::body::{
 };
 use super::{Problem, Shared, row_json};
 use crate::clock;
-use crate::inbox::{Busy, Posted, Request};
+use crate::inbox::{Answer, Busy, NoSpace, Posted, Request};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -159,6 +159,13 @@ impl Tally {
         self.stored += facts.len() - posted.duplicates.len();
     }
 
+    /// Why it does not go on, and how much is stored nevertheless.
+    fn so_far(&self, mut problem: Problem) -> Problem {
+        let (stored, duplicates) = (self.stored, self.duplicates);
+        problem.message += &format!(" (of the lines before, {stored} were stored and {duplicates} were there already)");
+        problem
+    }
+
     fn answer(self) -> Response {
         axum::Json(json!({
             "total_received": self.received,
@@ -262,7 +269,7 @@ pub async fn stream(State(shared): State<Arc<Shared>>, mut body: Body) -> Result
         // One batch is parsed while the one before is stored.
         let posted = if facts.is_empty() { None } else { Some((patiently(&shared, &facts).await?, facts, indices)) };
         if let Some((answer, facts, indices)) = std::mem::replace(&mut waiting, posted) {
-            let posted: Posted = wait(answer).await?;
+            let posted = wait(answer).await.map_err(|problem| tally.so_far(problem))?;
             tally.count(&facts, &indices, &posted);
         }
         if last {
@@ -270,13 +277,14 @@ pub async fn stream(State(shared): State<Arc<Shared>>, mut body: Body) -> Result
         }
     }
     if let Some((answer, facts, indices)) = waiting {
-        tally.count(&facts, &indices, &wait(answer).await?);
+        let posted = wait(answer).await.map_err(|problem| tally.so_far(problem))?;
+        tally.count(&facts, &indices, &posted);
     }
     Ok(tally.answer())
 }
 
 /// Posts when there is room.
-async fn patiently(shared: &Shared, facts: &[Fact]) -> Result<tokio::sync::oneshot::Receiver<Posted>, Problem> {
+async fn patiently(shared: &Shared, facts: &[Fact]) -> Result<Answer<Posted>, Problem> {
     loop {
         match shared.inbox.post(facts.to_vec()) {
             Ok(answer) => return Ok(answer),
@@ -285,8 +293,16 @@ async fn patiently(shared: &Shared, facts: &[Fact]) -> Result<tokio::sync::onesh
     }
 }
 
-async fn wait(answer: tokio::sync::oneshot::Receiver<Posted>) -> Result<Posted, Problem> {
-    answer.await.ok().filter(|p| p.accepted).ok_or_else(Problem::ending)
+async fn wait<T>(answer: Answer<T>) -> Result<T, Problem> {
+    match answer.await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(NoSpace)) => Err(Problem::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            None,
+            "no space left on the server's disk; nothing of this was stored: ask again later",
+        )),
+        Err(_) => Err(Problem::ending()),
+    }
 }
 
 /// Which events to delete.
@@ -316,16 +332,14 @@ pub async fn delete_range(
         worker: range.worker_id.as_deref().map(Name::new),
         station: range.workstation_id.as_deref().map(Name::new),
     };
-    let withdrawn = shared.inbox.ask(|reply| Request::WithdrawRange(wanted, reply)).await;
-    let withdrawn = withdrawn.map_err(|_| Problem::ending())?;
+    let withdrawn = wait(shared.inbox.ask(|reply| Request::WithdrawRange(wanted, reply))).await?;
     Ok(axum::Json(json!({ "deleted": withdrawn.facts })).into_response())
 }
 
 /// Deletes one event, by the id that it was stored with.
 pub async fn delete_one(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Result<Response, Problem> {
     let identity = given_id(&id).unwrap_or_else(|| event_id(&id));
-    let withdrawn = shared.inbox.ask(|reply| Request::WithdrawId(identity, reply)).await;
-    match withdrawn.map_err(|_| Problem::ending())?.facts {
+    match wait(shared.inbox.ask(|reply| Request::WithdrawId(identity, reply))).await?.facts {
         0 => Err(Problem::new(StatusCode::NOT_FOUND, Some("id"), format!("no event has the id `{id}`"))),
         facts => Ok(axum::Json(json!({ "deleted": facts })).into_response()),
     }
@@ -427,10 +441,13 @@ fn fact_json(fact: &Fact) -> Value {
     row
 }
 
-/// A 429 or 503 says when to come back.
+/// A 429, 503 or 507 says when to come back.
 pub fn retry_after(mut response: Response) -> Response {
-    if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-    }
+    let seconds = match response.status() {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => "1",
+        StatusCode::INSUFFICIENT_STORAGE => "5",
+        _ => return response,
+    };
+    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static(seconds));
     response
 }

@@ -58,6 +58,12 @@ pub async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
             "gauge",
             progress.committed_tick.load(Relaxed) as f64,
         ),
+        (
+            "gemba_disk_full",
+            "1 while a disk is full and nothing is accepted.",
+            "gauge",
+            f64::from(u8::from(progress.disk_full.load(Relaxed))),
+        ),
     ] {
         head(&mut out, name, help, kind);
         let _ = writeln!(out, "{name} {value}");

@@ -122,11 +122,13 @@ pub struct Data {
     pub lake: Option<PathBuf>,
     /// The DuckDB store, if it is to lie elsewhere. Default `<dir>/store.duckdb`.
     pub store: Option<PathBuf>,
+    /// How long what is stored may take to reach the lake and its catalog. Default `30s`; shorter makes more, smaller files.
+    pub freshness: Length,
 }
 
 impl Default for Data {
     fn default() -> Self {
-        Self { dir: "gemba-data".into(), lake: None, store: None }
+        Self { dir: "gemba-data".into(), lake: None, store: None, freshness: Length::half_minute() }
     }
 }
 

@@ -42,10 +42,10 @@ pub struct Line {
     pub right: String,
     /// Which of the two names is the inside, for entries and exits. Default: `in` if a side is called so, else `right`'s name.
     pub inside: Option<String>,
-    /// Half width of the dead band, as a fraction of the picture's height. Default 0.01.
-    #[serde(default = "one_percent")]
+    /// Half width of the dead band, as a fraction of the picture's height. Default 0.007.
+    #[serde(default = "line_band")]
     pub band: Fraction,
-    /// How long a thing must stay on a side to be settled there. Default `300ms`.
+    /// How long a thing must stay on a side to be settled there. Default `150ms`.
     #[serde(default = "Length::settle")]
     pub settle: Length,
     /// Classes that may cross. Default: all.
@@ -61,8 +61,8 @@ fn in_side() -> String {
     "in".into()
 }
 
-fn one_percent() -> Fraction {
-    Fraction(0.01)
+fn line_band() -> Fraction {
+    Fraction(0.007)
 }
 
 /// `[[camera.packing]]`: what makes a packing session here.

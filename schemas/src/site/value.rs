@@ -40,11 +40,12 @@ macro_rules! lengths {
 }
 
 lengths!(
-    settle = 300,
+    settle = 150,
     one_second = 1_000,
     two_seconds = 2_000,
     three_seconds = 3_000,
     ten_seconds = 10_000,
+    half_minute = 30_000,
     two_minutes = 120_000,
     five_minutes = 300_000,
     quarter_hour = 900_000,

@@ -14,6 +14,7 @@
 
 mod segment;
 
+use crate::crash::crash_point;
 use crate::error::{At, SinkError};
 use crate::files::{Damage, TEMPORARY, create_dir, sync_dir};
 use gemba_schemas::fact::Fact;
@@ -229,11 +230,13 @@ impl Journal {
             }
             return Err(SinkError::io(&path, e));
         }
+        crash_point("journal.written");
         if let Err(e) = self.sync() {
             self.poisoned = Some(e.to_string());
             tracing::error!(file = %path.display(), error = %e, "journal sync failed: stop and start again");
             return self.usable().map(|()| 0);
         }
+        crash_point("journal.synced");
         self.length += bytes.len() as u64;
         self.last = sequence;
         Ok(sequence)
@@ -262,6 +265,7 @@ impl Journal {
         }
         for segment in self.segments.drain(..keep) {
             fs::remove_file(&segment.path).at(&segment.path)?;
+            crash_point("journal.released");
         }
         sync_dir(&self.dir)
     }

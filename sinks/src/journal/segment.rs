@@ -10,6 +10,7 @@
 //! by byte: if there is one, the stretch was damaged in the middle of the file; if there is none, it is the
 //! tail of a write that a crash cut off, or damage at the end.
 
+use crate::crash::crash_point;
 use crate::error::{At, SinkError};
 use crate::files::{self, Damage, quarantine_name, sync_dir, temporary};
 use std::fs::{File, OpenOptions};
@@ -76,7 +77,9 @@ fn checksum(header: &[u8], payload: &[u8]) -> u32 {
 pub(super) fn create(dir: &Path, first: u64) -> Result<(PathBuf, File), SinkError> {
     let path = dir.join(file_name(first));
     let mut file = OpenOptions::new().append(true).create_new(true).open(&path).at(&path)?;
+    crash_point("journal.created");
     file.write_all(&header(first)).and_then(|()| file.sync_all()).at(&path)?;
+    crash_point("journal.rolled");
     sync_dir(dir)?;
     Ok((path, file))
 }

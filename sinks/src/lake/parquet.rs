@@ -2,6 +2,7 @@
 
 use super::catalog::read;
 use super::manifest::{LakeFile, Part};
+use crate::crash::crash_point;
 use crate::duck::{ident, instant, text};
 use crate::error::{At, SinkError};
 use crate::files::{self, create_dir};
@@ -93,7 +94,9 @@ impl Draft {
 
     /// Gives the file its name, durably.
     pub(super) fn name(mut self) -> Result<LakeFile, SinkError> {
+        crash_point("lake.draft");
         files::publish(&self.temporary, &self.path)?;
+        crash_point("lake.named");
         self.named = true;
         Ok(self.file.clone())
     }

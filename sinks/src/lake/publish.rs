@@ -5,6 +5,7 @@
 use super::manifest::{LakeFile, Manifest, Part, Superseded};
 use super::parquet::{Draft, Generations, Place, on_date, unlink};
 use super::{Lake, Partition, catalog};
+use crate::crash::crash_point;
 use crate::duck::{create_table, file_order, ident, text};
 use crate::error::SinkError;
 use crate::files::replace;
@@ -95,6 +96,7 @@ impl Lake {
                 replace(&path, p.site.as_bytes())?;
             }
         }
+        crash_point("lake.files");
         if next != self.manifest {
             if let Err(error) = next.write(&self.dir) {
                 if matches!(Manifest::read(&self.dir), Ok(Some(still)) if still == self.manifest) {
@@ -108,10 +110,12 @@ impl Lake {
             self.manifest = next;
             self.catalog_stale = true;
         }
+        crash_point("lake.manifest");
         self.stale.clear();
         if self.catalog_stale {
             self.refresh_catalog();
         }
+        crash_point("lake.catalog");
         for path in expired {
             if let Err(error) = unlink(&self.dir.join(path)) {
                 tracing::warn!(%error, "superseded file not removed; the next start does it");

@@ -35,7 +35,7 @@ impl Site {
         self.tick += 1;
         self.dirty.extend(changes.iter().map(|(r, _)| (r.kind(), r.bucket().date())));
         let (rules, now) = (Name::new("rules"), EventTime(DAY));
-        self.store.commit(Epoch { tick: self.tick, journal_seq: self.tick, rules, now, changes }).unwrap();
+        self.store.commit(&Epoch { tick: self.tick, journal_seq: self.tick, rules, now, changes }).unwrap();
     }
 
     fn try_publish(&mut self, facts: &[Fact], retracted: &[(Name, Generation)]) -> Result<(), SinkError> {

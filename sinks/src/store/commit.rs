@@ -7,6 +7,7 @@
 
 use super::schema::staging_name;
 use super::{Epoch, EpochRow, Store};
+use crate::crash::crash_point;
 use crate::digest::ViewDigest;
 use crate::duck::{create_table, ident, instant};
 use crate::error::SinkError;
@@ -38,19 +39,23 @@ impl Store {
     /// # Errors
     /// [`SinkError::Diverged`]: nothing was changed, rebuild. [`SinkError::DiskFull`]: nothing was changed,
     /// repeat later. [`SinkError::Poisoned`]: what is durable is unknown, start again.
-    pub fn commit(&mut self, epoch: Epoch) -> Result<(), SinkError> {
+    pub fn commit(&mut self, epoch: &Epoch) -> Result<(), SinkError> {
+        if self.wants_space {
+            self.reopen()?;
+            self.wants_space = false;
+        }
         if self.last.as_ref().is_some_and(|last| epoch.tick <= last.tick) {
             return Ok(());
         }
-        self.write(&epoch, false)
+        self.write(epoch, false)
     }
 
     /// Replaces everything by the rows of `epoch`, which must all be additions.
     ///
     /// # Errors
     /// As [`Store::commit`].
-    pub fn rebuild(&mut self, epoch: Epoch) -> Result<(), SinkError> {
-        self.write(&epoch, true)
+    pub fn rebuild(&mut self, epoch: &Epoch) -> Result<(), SinkError> {
+        self.write(epoch, true)
     }
 
     fn write(&mut self, epoch: &Epoch, whole: bool) -> Result<(), SinkError> {
@@ -97,10 +102,12 @@ impl Store {
     /// After an error: is the epoch durable or not?
     fn resolve(&mut self, row: &EpochRow, error: SinkError) -> Result<(), SinkError> {
         tracing::warn!(%error, tick = row.tick, "epoch not committed as expected: opening the store again");
-        self.reopen().map_err(|again| {
+        if let Err(again) = self.reopen() {
             self.connection = None;
-            SinkError::Poisoned { path: self.path.clone(), detail: format!("{error}, then {again}") }
-        })?;
+            self.wants_space = matches!((&error, &again), (SinkError::DiskFull { .. }, SinkError::DiskFull { .. }));
+            let detail = format!("{error}, then {again}");
+            return Err(if self.wants_space { error } else { SinkError::Poisoned { path: self.path.clone(), detail } });
+        }
         if self.last.as_ref() == Some(row) { Ok(()) } else { Err(error) }
     }
 
@@ -121,6 +128,7 @@ impl Store {
             }
             connection.execute_batch("DELETE FROM epochs").map_err(fail)?;
         }
+        crash_point("store.begun");
         for (&view, changes) in changes {
             let table = view.table();
             if !whole {
@@ -152,7 +160,9 @@ impl Store {
         if self.fail == Some(FailAt::BeforeCommit) {
             return Err(fail(duckdb::Error::AppendError));
         }
+        crash_point("store.written");
         connection.execute_batch("COMMIT").map_err(fail)?;
+        crash_point("store.committed");
         #[cfg(test)]
         if self.fail == Some(FailAt::AfterCommit) {
             return Err(fail(duckdb::Error::AppendError));

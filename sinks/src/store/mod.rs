@@ -77,6 +77,8 @@ pub struct Store {
     digests: BTreeMap<ViewKind, ViewDigest>,
     readers: Mutex<Vec<Weak<Slot>>>,
     damage: Vec<Damage>,
+    /// It did not open again after an error because the disk was full: the next commit tries again.
+    wants_space: bool,
     #[cfg(test)]
     fail: Option<commit::FailAt>,
 }

@@ -70,6 +70,7 @@ impl Store {
             digests: Default::default(),
             readers: Mutex::default(),
             damage,
+            wants_space: false,
             #[cfg(test)]
             fail: None,
         };

@@ -61,10 +61,10 @@ fn random_epochs_equal_the_model_and_survive_reopening() {
     assert_eq!(store.last_epoch().unwrap(), None);
     for tick in 1..=12 {
         let next = step(&mut model, &mut dice, tick, 40);
-        store.commit(next.clone()).unwrap();
+        store.commit(&next).unwrap();
         // Replayed epochs are ignored, whatever they say.
-        store.commit(next).unwrap();
-        store.commit(epoch(tick - 1, vec![(row(ViewKind::ZoneVisit, 999, 0), 1)])).unwrap();
+        store.commit(&next).unwrap();
+        store.commit(&epoch(tick - 1, vec![(row(ViewKind::ZoneVisit, 999, 0), 1)])).unwrap();
         assert_eq!(stored(&store), rows(&model));
         store.verify().unwrap();
         if tick % 4 == 0 {
@@ -84,19 +84,19 @@ fn the_digest_is_that_of_the_rows_whatever_the_way_to_them() {
     let (mut model, mut dice) = (Model::new(), Dice(2));
     let mut long = Store::open(&dir.path().join("long.duckdb")).unwrap();
     for tick in 1..=6 {
-        long.commit(step(&mut model, &mut dice, tick, 30)).unwrap();
+        long.commit(&step(&mut model, &mut dice, tick, 30)).unwrap();
     }
     let mut all: Vec<_> = rows(&model).into_iter().map(|r| (r, 1)).collect();
     let mut short = Store::open(&dir.path().join("short.duckdb")).unwrap();
     all.reverse();
-    short.commit(epoch(1, all.clone())).unwrap();
+    short.commit(&epoch(1, all.clone())).unwrap();
     assert_eq!(digest(&long), digest(&short));
-    long.rebuild(epoch(3, all.clone())).unwrap();
+    long.rebuild(&epoch(3, all.clone())).unwrap();
     assert_eq!(digest(&long), digest(&short));
     assert_eq!(long.last_epoch().unwrap().unwrap().tick, 3);
     assert_eq!(stored(&long), rows(&model));
     all.pop();
-    short.rebuild(epoch(2, all)).unwrap();
+    short.rebuild(&epoch(2, all)).unwrap();
     assert_ne!(digest(&long), digest(&short));
 }
 
@@ -116,7 +116,7 @@ fn an_epoch_that_does_not_fit_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(&dir.path().join("store.duckdb")).unwrap();
     let (a, b) = (row(ViewKind::ZoneVisit, 1, 1), row(ViewKind::ZoneVisit, 2, 1));
-    store.commit(epoch(1, vec![(a.clone(), 1)])).unwrap();
+    store.commit(&epoch(1, vec![(a.clone(), 1)])).unwrap();
     let before = digest(&store);
     for changes in [
         vec![(b.clone(), -1)],
@@ -124,10 +124,10 @@ fn an_epoch_that_does_not_fit_changes_nothing() {
         vec![(b.clone(), 1), (row(ViewKind::CoverageHour, 5, 5), -1)],
         vec![(b.clone(), 2)],
     ] {
-        assert!(matches!(store.commit(epoch(2, changes)), Err(SinkError::Diverged(_))));
+        assert!(matches!(store.commit(&epoch(2, changes)), Err(SinkError::Diverged(_))));
         assert_eq!((stored(&store), digest(&store)), (vec![a.clone()], before.clone()));
     }
-    store.commit(epoch(2, vec![(a, -1), (b, 1)])).unwrap();
+    store.commit(&epoch(2, vec![(a, -1), (b, 1)])).unwrap();
     store.verify().unwrap();
 }
 
@@ -137,14 +137,14 @@ fn after_an_error_the_store_asks_the_file_what_is_durable() {
     let mut store = Store::open(&dir.path().join("store.duckdb")).unwrap();
     let reader = store.reader().unwrap();
     let visit = |n| vec![(row(ViewKind::ZoneVisit, n, 1), 1)];
-    store.commit(epoch(1, visit(1))).unwrap();
+    store.commit(&epoch(1, visit(1))).unwrap();
     store.fail = Some(FailAt::BeforeCommit);
-    assert!(store.commit(epoch(2, visit(2))).is_err());
+    assert!(store.commit(&epoch(2, visit(2))).is_err());
     assert_eq!(store.last_epoch().unwrap().unwrap().tick, 1);
     store.fail = Some(FailAt::AfterCommit);
-    store.commit(epoch(2, visit(2))).unwrap();
+    store.commit(&epoch(2, visit(2))).unwrap();
     store.fail = None;
-    store.commit(epoch(3, visit(3))).unwrap();
+    store.commit(&epoch(3, visit(3))).unwrap();
     store.verify().unwrap();
     assert_eq!(stored(&store).len(), 3);
     assert_eq!(reader.epoch().unwrap().unwrap().tick, 3, "a reader lives through it");
@@ -155,7 +155,7 @@ fn pages_follow_each_other_without_a_gap() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(&dir.path().join("store.duckdb")).unwrap();
     let all: Vec<_> = (0..50).map(|n| (row(ViewKind::OccupancyMinute, n, n), 1)).collect();
-    store.commit(epoch(1, all.clone())).unwrap();
+    store.commit(&epoch(1, all.clone())).unwrap();
     let reader = store.reader().unwrap();
     let mut query = RowQuery { limit: 7, ..RowQuery::default() };
     let mut found = Vec::new();
@@ -189,7 +189,7 @@ fn pages_follow_each_other_without_a_gap() {
 fn a_reader_only_reads() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(&dir.path().join("store.duckdb")).unwrap();
-    store.commit(epoch(1, vec![(row(ViewKind::ZoneVisit, 1, 1), 1)])).unwrap();
+    store.commit(&epoch(1, vec![(row(ViewKind::ZoneVisit, 1, 1), 1)])).unwrap();
     let reader = store.reader().unwrap();
     assert_eq!(reader.sql("SELECT dwell_us FROM zone_visits").unwrap()[0].num_rows(), 1);
     for sql in ["DELETE FROM zone_visits", "SELECT 1; SELECT 2", "COMMIT; DROP TABLE epochs", "COPY epochs TO 'x'", ""]
@@ -208,14 +208,14 @@ fn a_store_of_another_shape_is_emptied() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.duckdb");
     let mut store = Store::open(&path).unwrap();
-    store.commit(epoch(5, vec![(row(ViewKind::ZoneVisit, 1, 1), 1)])).unwrap();
+    store.commit(&epoch(5, vec![(row(ViewKind::ZoneVisit, 1, 1), 1)])).unwrap();
     store.connection().unwrap().execute_batch("ALTER TABLE zone_visits DROP COLUMN model").unwrap();
     drop(store);
     let mut store = Store::open(&path).unwrap();
     assert_eq!(store.last_epoch().unwrap(), None);
     assert!(stored(&store).is_empty());
     store.verify().unwrap();
-    store.rebuild(epoch(1, vec![(row(ViewKind::ZoneVisit, 1, 1), 1)])).unwrap();
+    store.rebuild(&epoch(1, vec![(row(ViewKind::ZoneVisit, 1, 1), 1)])).unwrap();
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn a_file_that_does_not_open_is_set_aside() {
     let mut store = Store::open(&path).unwrap();
     let aside = store.damage()[0].quarantined.clone().unwrap();
     assert_eq!(std::fs::metadata(aside).unwrap().len(), 50_000);
-    store.commit(epoch(1, Vec::new())).unwrap();
+    store.commit(&epoch(1, Vec::new())).unwrap();
     drop(store);
     probe(&path).unwrap();
     // A child that cannot be run, or knows no `probe-store`, says nothing about the file.

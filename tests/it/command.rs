@@ -157,6 +157,11 @@ impl Running {
         let _: Output = sent.expect("the kill command");
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.0.id()
+    }
+
     /// Whether it has not ended yet.
     pub fn runs(&mut self) -> bool {
         matches!(self.child.0.try_wait(), Ok(None))

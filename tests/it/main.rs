@@ -14,6 +14,7 @@ mod browser;
 mod cli;
 mod clients;
 mod command;
+mod disk;
 mod endpoint;
 mod footage;
 mod golden;

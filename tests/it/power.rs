@@ -220,7 +220,7 @@ fn a_crash_at_every_place_loses_and_doubles_nothing() {
     }
 }
 
-/// Kills at the n-th system call of a kind.
+/// Kills at the n-th system call of a kind. `GEMBA_KILL_CALLS` says how many of each are tried; above 20 the first so many.
 #[test]
 fn a_kill_at_a_system_call_loses_and_doubles_nothing() {
     if std::process::Command::new("strace").arg("--version").output().is_err() {
@@ -237,7 +237,9 @@ fn a_kill_at_a_system_call_loses_and_doubles_nothing() {
             let mut server = Server::new(folder.path());
             let nth = if every > 20 { n + 1 } else { 1 + dice.below(if call == "write" { 60 } else { 12 }) };
             let inject = format!("inject={call}:signal=KILL:when={nth}");
-            let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject];
+            // With -D the server is the child itself, and signals reach it.
+            let strace =
+                ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject];
             server.next.0 = strace.map(str::to_owned).to_vec();
             for step in &steps {
                 server.ask(step);

@@ -149,22 +149,21 @@ struct Line {
     requests: Vec<RetrainRequest>,
 }
 
-/// The hours of all models in order, and the rule, the same on every worker.
+/// The hours of all models in order, and the rules, the same on every worker: of several, which a valid site has not,
+/// the least counts.
 #[derive(Default)]
 struct Walks {
     lines: BTreeMap<Walk, Line>,
-    rule: Option<DriftRule>,
+    rules: BTreeMap<DriftRule, isize>,
 }
 
 impl Walks {
     fn step(&mut self, rows: Vec<Change<In>>, out: &mut Vec<Change<RetrainRequest>>) {
         let mut touched: BTreeMap<Walk, BTreeMap<EventTime, Option<Reports>>> = BTreeMap::new();
-        let mut rule = self.rule.clone();
+        let before = self.rules.keys().next().cloned();
         for (row, diff) in rows {
             match row {
-                In::Rule(_, new) if diff > 0 => rule = Some(new),
-                In::Rule(_, old) if rule.as_ref() == Some(&old) => rule = None,
-                In::Rule(..) => {}
+                In::Rule(_, rule) => *self.rules.entry(rule).or_default() += diff,
                 In::Hour(walk, hour, reports) => {
                     let change = touched.entry(walk).or_default().entry(hour).or_default();
                     if diff > 0 {
@@ -173,9 +172,10 @@ impl Walks {
                 }
             }
         }
-        let edited = rule != self.rule;
-        self.rule = rule;
-        let weigh = |reports| Weight::of(self.rule.as_ref()?, reports);
+        self.rules.retain(|_, n| *n != 0);
+        let rule = self.rules.keys().next();
+        let edited = before.as_ref() != rule;
+        let weigh = |reports| Weight::of(rule?, reports);
         for (walk, changes) in touched {
             let line = self.lines.entry(walk).or_default();
             let mut same = true;
@@ -188,14 +188,15 @@ impl Walks {
                 same &= before.and_then(weigh) == reports.and_then(weigh);
             }
             if !same && !edited {
-                line.walk(&walk, self.rule.as_ref(), out);
+                line.walk(&walk, rule, out);
             }
             if line.hours.is_empty() && line.requests.is_empty() {
                 self.lines.remove(&walk);
             }
         }
         if edited {
-            self.lines.iter_mut().for_each(|(walk, line)| line.walk(walk, self.rule.as_ref(), out));
+            self.lines.iter_mut().for_each(|(walk, line)| line.walk(walk, rule, out));
+            self.lines.retain(|_, line| !line.hours.is_empty());
         }
     }
 }

@@ -4,11 +4,14 @@
 //! A client that gets no answer sends the same again until it has one, as real clients do. Every scenario is a list of
 //! such requests, and the proof is one comparison: the digest of all rows against that of an uninterrupted run.
 
-use crate::command::{Running, interrupt, start_with, write};
+use crate::command::{Running, interrupt, sql, start_with, write};
 use crate::endpoint::try_send;
 use gemba_schemas::time::EventTime;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 const SITE: &str = r#"
@@ -250,6 +253,41 @@ fn a_kill_at_a_system_call_loses_and_doubles_nothing() {
     }
 }
 
+/// An analyst who asks the catalog all the while: each answer is of one whole epoch, in which workers, stations and facts
+/// come to the same number of events.
+struct Reader(Arc<AtomicBool>, JoinHandle<usize>);
+
+impl Reader {
+    fn start(at: &Path) -> Self {
+        let (at, stop) = (at.to_owned(), Arc::new(AtomicBool::new(false)));
+        let stopped = stop.clone();
+        let thread = std::thread::spawn(move || {
+            let mut answers = 0;
+            while !stopped.load(Relaxed) {
+                if at.join("data/lake/catalog.duckdb").exists() {
+                    let row = &sql(
+                        &at.join("data"),
+                        "SELECT (SELECT coalesce(sum(events), 0) FROM worker_hours)::BIGINT AS workers,
+                                (SELECT coalesce(sum(events), 0) FROM station_hours)::BIGINT AS stations,
+                                (SELECT count(*) FROM activity) + (SELECT count(*) FROM production) AS facts",
+                    )[0];
+                    assert!(row["workers"] == row["stations"] && row["workers"] == row["facts"], "{row}");
+                    answers += 1;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            answers
+        });
+        Self(stop, thread)
+    }
+
+    /// How many answers it had.
+    fn stop(self) -> usize {
+        self.0.store(true, Relaxed);
+        self.1.join().expect("every answer is of a whole epoch")
+    }
+}
+
 /// Random requests, crashes and kills for a minute, or for as long as `GEMBA_TORTURE_SECONDS` says.
 #[test]
 fn torture() {
@@ -265,6 +303,7 @@ fn torture() {
         let steps = steps(&mut dice, count);
         let folder = tempfile::tempdir().expect("a folder");
         let mut server = Server::new(folder.path());
+        let reader = Reader::start(folder.path());
         for step in &steps {
             match dice.below(10) {
                 0 => server.kill(),
@@ -281,9 +320,9 @@ fn torture() {
             server.ask(step);
             std::thread::sleep(Duration::from_millis(dice.below(60)));
         }
-        rounds.insert(seed, server.starts);
+        rounds.insert(seed, (server.starts, reader.stop()));
         assert_eq!(server.digest(), undisturbed(&steps), "GEMBA_TORTURE_SEED={seed}");
         seed += 1;
     }
-    println!("torture: rounds and how often the server was started: {rounds:?}");
+    println!("torture: of each seed, how often the server was started and how often a reader asked: {rounds:?}");
 }

@@ -140,6 +140,10 @@ impl Committer {
                 && e.journal_seq == seq
         });
         if current {
+            if self.lake.epoch() != self.last_epoch.as_ref() {
+                // The last run ended between the store's commit and the lake's: which days it touched is not known any more.
+                self.dirty.extend(self.lake.partitions(&self.store)?);
+            }
             return Ok(());
         }
         if self.last_epoch.is_none() && rows.is_empty() && self.unpublished.is_empty() {

@@ -10,7 +10,9 @@
 //!                        ├ reviews, exports ─────────────────────────────────────────┴→ quality_hours, quality_cameras
 //!                        │                                                              │
 //!                        ├ device statuses ─────────────────────────────────────────────┴ ⋈ alert rules → alerts
-//!                        ├ events → tally → worker_hours, station_hours → floor_hours; unregistered
+//!                        ├ events → tally ───────────────────────────────────┬→ worker_hours, station_hours → floor_hours
+//!                        │    └→ unregistered                                 │
+//!                        ├ visits, coverage, motion, reads ⋈ station zones ──┘
 //!                        ├ events, points → drift_hours → retrain_requests
 //!                        ├ late → late_facts
 //!                        ├ marks ⋈ shifts, holidays, now ────────→ attendance_days
@@ -76,14 +78,10 @@ pub fn correlate<'scope>(
     let rules = Rules::split(rules);
 
     let generation_ends = coverage::generation_ends(facts.coverage.clone());
-    let sessions = packing::sessions(&facts, generation_ends.clone(), &rules, now.clone());
+    let sightings = packing::Sightings::new(facts.reads, facts.motion);
+    let sessions = packing::sessions(sightings.clone(), facts.misses, generation_ends.clone(), &rules, now.clone());
 
-    let work = productivity::work(facts.events, &rules);
-    let (drift_hours, retrain_requests) = drift::drift(work.models, facts.points.clone(), &rules);
-    let quality = quality::quality(sessions.clone(), facts.reviews, facts.exports, &rules);
-    let alerts = alerts::alerts(quality.hours.clone(), facts.statuses, &rules);
-
-    let polylines = polyline::polylines(facts.points);
+    let polylines = polyline::polylines(facts.points.clone());
     let fates = polyline::fates(polylines.clone(), facts.ends, generation_ends);
     let polylines = polylines.map(|line| (line.track.shard(), line));
     let visits = zones::visits(polylines.clone(), fates.clone(), rules.zones.clone());
@@ -92,7 +90,13 @@ pub fn correlate<'scope>(
     let observed = coverage::observed_minutes(facts.coverage.clone());
     let occupancy = occupancy::occupancy(crossings.clone(), visits.clone(), observed.clone(), &rules);
     let dwell_days = dwell::dwell_days(visits.clone(), &rules);
+    let seen = productivity::Seen { visits: visits.clone(), observed: observed.clone(), sightings };
     let coverage_hours = coverage::coverage_hours(observed, facts.coverage, facts.faults, rules.clock.clone());
+
+    let work = productivity::work(facts.events, seen, &rules);
+    let (drift_hours, retrain_requests) = drift::drift(work.models, facts.points, &rules);
+    let quality = quality::quality(sessions.clone(), facts.reviews, facts.exports, &rules);
+    let alerts = alerts::alerts(quality.hours.clone(), facts.statuses, &rules);
 
     let attendance_days = attendance::attendance_days(facts.marks, &rules, now);
     let (gate_events, gate_read_hours) = gate::gate(facts.plates, &rules);

@@ -10,10 +10,15 @@
 //!                                                      └ receipts
 //! ```
 //!
-//! Sums live in the difference: adding to an hour costs the same however much is in it.
+//! What cameras see adds to the sums of an hour, too: see [`stations`]. Where one watches a station events stand for no
+//! time. Sums live in the difference: adding to an hour costs the same however much is in it.
 
+mod stations;
 pub(crate) mod tally;
 mod timeline;
+mod watched;
+
+pub use stations::Seen;
 
 use crate::dedupe::Receipt;
 use crate::drift::ModelHour;
@@ -23,12 +28,15 @@ use crate::tick::at_close;
 use differential_dataflow::VecCollection;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::id::Name;
-use gemba_schemas::rule::{ClockRule, ProductivityRule, Rule, StationRule, WorkerRule, digest};
+use gemba_schemas::rule::{
+    BadgeRule, ClockRule, ProductivityRule, Rule, StationRule, StationZoneRule, WorkerRule, digest,
+};
 use gemba_schemas::time::{EventTime, Micros, Tick};
 use gemba_schemas::view::{FloorHour, NameKind, StationHour, Unregistered, WorkerHour};
 use serde::{Deserialize, Serialize};
 use tally::{EVENTS, Hour, In, Out, Tally, UNITS};
 use timeline::Timelines;
+use watched::Watched;
 
 /// All that decides how an event counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,8 +46,12 @@ pub struct Settings {
     /// Registered names, sorted.
     workers: Vec<Name>,
     stations: Vec<Name>,
-    /// Of the clock and the productivity rule.
+    /// Of the clock, the productivity rule, and which stations are watched.
     digest: Name,
+    /// Of all that shapes an hour of the floor.
+    floor: Name,
+    /// What cameras have a part in.
+    watched: Watched,
 }
 
 impl Settings {
@@ -50,6 +62,11 @@ impl Settings {
         };
         known.binary_search(&name).is_ok()
     }
+
+    /// Somebody's hour, with the digest of what shapes it.
+    fn hour(&self, kind: NameKind, name: Name, hour: EventTime) -> Hour {
+        Hour { kind, name, hour, rules: self.watched.digest_of(kind, name).unwrap_or(self.digest) }
+    }
 }
 
 /// The parts of settings; the order of variants is that in which they are put together.
@@ -59,6 +76,8 @@ enum Part {
     Worker(WorkerRule),
     Station(StationRule),
     Clock(ClockRule),
+    Zone(StationZoneRule),
+    Badge(BadgeRule),
 }
 
 /// What an hour of a worker or station comes to.
@@ -87,10 +106,17 @@ pub struct Work<'scope> {
 }
 
 /// All views about work.
-pub fn work<'scope>(events: VecCollection<'scope, Tick, Event, isize>, rules: &Rules<'scope>) -> Work<'scope> {
+pub fn work<'scope>(
+    events: VecCollection<'scope, Tick, Event, isize>,
+    seen: Seen<'scope>,
+    rules: &Rules<'scope>,
+) -> Work<'scope> {
     let scope = events.scope();
     let peers = scope.peers() as u64;
-    let settings = settings(rules).flat_map(move |s| (0..peers).map(move |worker| In::Settings(worker, s.clone())));
+    let all_settings = settings(rules);
+    let seen = stations::additions(seen, all_settings.clone(), rules);
+    let settings =
+        all_settings.clone().flat_map(move |s| (0..peers).map(move |worker| In::Settings(worker, s.clone())));
     let mut tally = Tally::default();
     let route = |row: &In| match row {
         In::Settings(worker, _) => *worker,
@@ -112,7 +138,7 @@ pub fn work<'scope>(events: VecCollection<'scope, Tick, Event, isize>, rules: &R
         |(event, _): &(Event, Settings)| event.worker.hashed(),
         move |rows, out| timelines.step(rows, out),
     );
-    let hours = only!(Out::Hour(hour, place) => (hour, place)).concat(until_next).reduce_named(
+    let hours = only!(Out::Hour(hour, place) => (hour, place)).concatenate([until_next, seen]).reduce_named(
         "Sums of an hour",
         |_, amounts, out| {
             let sum =
@@ -129,7 +155,7 @@ pub fn work<'scope>(events: VecCollection<'scope, Tick, Event, isize>, rules: &R
         stations: hours
             .clone()
             .flat_map(|(hour, total)| (hour.kind == NameKind::Station).then(|| station_hour(&hour, &total))),
-        floor: floor(hours),
+        floor: floor(hours, all_settings),
         unregistered: unregistered(strangers),
         models: only!(Out::Model(hour, place) => (hour, place)),
         receipts: only!(Out::Refused(receipt) => receipt),
@@ -141,10 +167,13 @@ fn settings<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Settin
         rules.workers.clone().map(|r| ((), Part::Worker(r))),
         rules.stations.clone().map(|r| ((), Part::Station(r))),
         rules.clock.clone().map(|r| ((), Part::Clock(r))),
+        rules.station_zones.clone().map(|r| ((), Part::Zone(r))),
+        rules.badges.clone().map(|r| ((), Part::Badge(r))),
     ]);
     parts
         .reduce_named("Settings of productivity", |(), parts, out| {
             let (mut clock, mut rule, mut workers, mut stations) = (None, None, Vec::new(), Vec::new());
+            let (mut zones, mut badges) = (Vec::new(), Vec::new());
             for (part, _) in parts {
                 match part {
                     // Of several, which a valid site has not, the least.
@@ -152,13 +181,17 @@ fn settings<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Settin
                     Part::Clock(r) => clock = Some(r),
                     Part::Worker(r) => workers.push(r.worker),
                     Part::Station(r) => stations.push(r.station),
+                    Part::Zone(r) => zones.push(r),
+                    Part::Badge(r) => badges.push(r),
                 }
             }
             let (Some(clock), Some(rule)) = (clock, rule) else { return };
             workers.sort_unstable();
             stations.sort_unstable();
             let digest = digest([&Rule::Clock(clock.clone()), &Rule::Productivity(rule.clone())]);
-            out.push((Settings { clock: clock.clone(), rule: rule.clone(), workers, stations, digest }, 1));
+            let (watched, digest, floor) = Watched::new(&zones, &badges, digest);
+            let (clock, rule) = (clock.clone(), rule.clone());
+            out.push((Settings { clock, rule, workers, stations, digest, floor, watched }, 1));
         })
         .map(|((), settings)| settings)
 }
@@ -196,8 +229,10 @@ fn station_hour(hour: &Hour, total: &Total) -> StationHour {
 /// Sums of workers' hours, and counts and utilisations of both kinds, in the difference.
 fn floor<'scope>(
     hours: VecCollection<'scope, Tick, (Hour, Total), isize>,
+    settings: VecCollection<'scope, Tick, Settings, isize>,
 ) -> VecCollection<'scope, Tick, FloorHour, isize> {
     const PLACES: usize = 9;
+    let settings = settings.map(|s| ((), s.floor)).arrange_by_key_named("Arrange: digest of the floor");
     hours
         .explode(|(hour, total)| {
             let [active, idle, absent] = total.time;
@@ -219,9 +254,9 @@ fn floor<'scope>(
                 ],
                 NameKind::Station => [0, 0, 0, 0, 0, 0, 0, some, share],
             };
-            (0..PLACES).filter(move |i| amounts[*i] != 0).map(move |i| (((hour.hour, hour.rules), i as u8), amounts[i]))
+            (0..PLACES).filter(move |i| amounts[*i] != 0).map(move |i| ((hour.hour, i as u8), amounts[i]))
         })
-        .reduce_named("Hour of the floor", |(hour, rules), amounts, out| {
+        .reduce_named("Hour of the floor", |hour, amounts, out| {
             let mut sum = [0i64; PLACES];
             amounts.iter().for_each(|(place, n)| sum[usize::from(**place)] = *n as i64);
             let [active, idle, absent, units, events, workers, worker_share, stations, station_share] = sum;
@@ -237,11 +272,13 @@ fn floor<'scope>(
                 worker_utilisation_ppm: worker_share as u64,
                 stations: stations as u32,
                 station_utilisation_ppm: station_share as u64,
-                rules: *rules,
+                rules: Name::default(),
             };
             out.push((row, 1));
         })
-        .map(|(_, row)| row)
+        .map(|(_, row)| ((), row))
+        .arrange_by_key_named("Arrange: hours of the floor")
+        .join_core(settings, |(), row, rules| [FloorHour { rules: *rules, ..row.clone() }])
 }
 
 /// What a stranger's row is put together from: sorts in this order.

@@ -134,23 +134,24 @@ impl Tally {
         drift::add(self.models.of(reports), event.confidence, diff);
 
         let own = [(NameKind::Worker, event.worker), (NameKind::Station, event.station)];
-        let own = own.map(|(kind, name)| Hour { kind, name, hour, rules: settings.digest });
+        let own = own.map(|(kind, name)| settings.hour(kind, name, hour));
         let mut counts = true;
         for hour in own {
             if !settings.knows(hour.kind, hour.name) {
-                self.strangers.of(hour)[0] += diff;
+                self.strangers.of(Hour { rules: settings.digest, ..hour })[0] += diff;
                 counts &= !settings.rule.require_registered;
             }
         }
         if !counts {
             return;
         }
+        let watched = settings.watched.watches(event.station);
         for hour in own {
             let sums = self.hours.of(hour);
             sums[EVENTS] += diff;
             match event.what {
                 What::Made(units) => sums[UNITS] += units as isize * diff,
-                What::Did(state) if settings.rule.duration == DurationModel::Fixed => {
+                What::Did(state) if settings.rule.duration == DurationModel::Fixed && !watched => {
                     sums[time_in(state)] += settings.rule.event_duration.0 as isize * diff;
                 }
                 What::Did(_) => {}

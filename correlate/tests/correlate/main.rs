@@ -15,3 +15,4 @@ mod scenarios_attendance;
 mod scenarios_days;
 mod scenarios_gate;
 mod scenarios_quality;
+mod scenarios_station;

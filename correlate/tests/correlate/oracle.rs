@@ -7,10 +7,12 @@
 
 mod database;
 mod database_people;
+mod database_station;
 mod scene;
 mod scene_attendance;
 mod scene_gate;
 mod scene_quality;
+mod scene_station;
 mod scene_work;
 
 use differential_dataflow::input::Input;
@@ -147,4 +149,24 @@ fn oracle_every_clock() {
     for seed in 0..scene::PLACES.len() as u64 {
         check(&Scene::new(seed, 4).steps(3), 1);
     }
+}
+
+/// The scenes do see work, idleness, absence and badges at stations: without any event of a client.
+#[test]
+fn oracle_sees_stations() {
+    let (mut time, mut badges) = ([0; 3], 0);
+    for seed in 0..6 {
+        let mut steps = Scene::new(seed, 14).steps(1);
+        steps[0].facts.retain(|(fact, _)| !matches!(fact, Fact::Activity(_) | Fact::Production(_)));
+        check(&steps, 1);
+        for row in derive(&steps, 1).keys() {
+            let ViewRow::WorkerHour(row) = row else { continue };
+            let states = [row.active_us, row.idle_us, row.absent_us];
+            time.iter_mut().zip(states).for_each(|(sum, us)| *sum += us.0);
+            // W3 and W4 have no station.
+            badges += i64::from(["W3", "W4"].contains(&row.worker.as_str()));
+        }
+    }
+    assert!(time.iter().all(|us| *us > 5_000_000), "{time:?}");
+    assert!(badges > 2, "{badges} hours of badges");
 }

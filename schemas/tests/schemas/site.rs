@@ -104,7 +104,8 @@ fn unknown_keys_say_where_and_what_was_meant() {
         wrong(&text),
         "site.toml:8:1: camera.area.zonee: unknown key `zonee` in [[camera.area]] (valid keys: `name`, `rect`)\n\
          site.toml:11:1: camera.zone.kindd: unknown key `kindd` in [[camera.zone]]; did you mean `kind`? \
-         (valid keys: `name`, `kind`, `polygon`, `min_dwell`, `bridge`, `classes`)"
+         (valid keys: `name`, `kind`, `polygon`, `min_dwell`, `bridge`, `classes`, `station`, `area`, `working_energy`, \
+         `idle_after`, `badges`)"
     );
 }
 

@@ -1,6 +1,7 @@
 //! Facts and rules into DuckDB, the oracle's answers out.
 
 use super::database_people::{insert_attendance, insert_gate};
+use super::database_station::{insert_stations, watched_stations};
 use duckdb::{Connection, params};
 use gemba_schemas::fact::{Fact, FactKind};
 use gemba_schemas::id::Name;
@@ -89,9 +90,12 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
     }
     let clock = rules.iter().find(|r| matches!(r, Rule::Clock(_))).expect("a scene has a clock");
     let text = |name: Name| name.as_str();
+    // An event at a watched station stands for no time, whoever's it is.
+    let watched = watched_stations(rules);
     for rule in rules {
         let own = digest([rule]);
         let with_clock = digest([rule, clock]);
+        let all_hours = digest(watched.iter().chain([rule, clock]));
         match rule {
             Rule::Clock(r) => {
                 db.execute("INSERT INTO rule_clock VALUES (?, ?)", params![text(r.time_zone), r.day_reset.0]).unwrap();
@@ -147,7 +151,7 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
             Rule::Productivity(r) => {
                 let until_next = r.duration == DurationModel::UntilNext;
                 let (duration, gap, strict) = (r.event_duration.0, r.max_gap.0, r.require_registered);
-                let values = params![until_next, duration, gap, strict, text(with_clock)];
+                let values = params![until_next, duration, gap, strict, text(all_hours)];
                 db.execute("INSERT INTO rule_productivity VALUES (?, ?, ?, ?, ?)", values).unwrap();
             }
             Rule::Worker(r) => {
@@ -160,13 +164,15 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
                 let values = params![r.min_confidence.0, r.min_samples, r.sustained, text(own)];
                 db.execute("INSERT INTO rule_drift VALUES (?, ?, ?, ?)", values).unwrap();
             }
-            // See below, and in `database_people`.
+            // See below, and in `database_people` and `database_station`.
             Rule::Alert(_)
             | Rule::Shift(_)
             | Rule::Holiday(_)
             | Rule::Gate(_)
             | Rule::PlateFormat(_)
-            | Rule::Plate(_) => {}
+            | Rule::Plate(_)
+            | Rule::StationZone(_)
+            | Rule::Badge(_) => {}
         }
     }
 }
@@ -259,12 +265,17 @@ pub fn answers(facts: &[Fact], rules: &[Rule], now: &[EventTime]) -> BTreeMap<Vi
     let clock = rules.iter().find(|r| matches!(r, Rule::Clock(_))).expect("a scene has a clock");
     insert_attendance(&db, rules, clock);
     insert_gate(&db, rules, clock);
+    insert_stations(&db, rules, clock);
     db.execute_batch(include_str!("prelude.sql")).unwrap();
     db.execute_batch(include_str!("work.sql")).unwrap();
     db.execute_batch(include_str!("prelude_gate.sql")).unwrap();
     let mut rows = BTreeMap::new();
     // In order of declaration: the occupancy oracles stand on the answers before them.
     for kind in ViewKind::ALL {
+        // What cameras see of stations follows from the visits to zones.
+        if *kind == ViewKind::WorkerHour {
+            db.execute_batch(include_str!("station.sql")).unwrap();
+        }
         let table = kind.table();
         let columns: Vec<_> = table
             .columns

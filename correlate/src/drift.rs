@@ -12,6 +12,8 @@ use crate::sums::Sums;
 use crate::tick::at_close;
 use differential_dataflow::VecCollection;
 use differential_dataflow::hashable::Hashable;
+use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
+use differential_dataflow::trace::implementations::ValSpine;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{DriftRule, Rule, digest};
@@ -42,7 +44,13 @@ pub const TRUST: usize = CONFIDENCE_BINS + 2;
 const QUARTER: Micros = Micros(15 * Micros::MINUTE.0);
 
 /// Model hours share this many join keys towards the one clock and the one rule.
-const SHARDS: u64 = 64;
+pub const SHARDS: u64 = 64;
+
+/// Whose hours: source, event type, model, version.
+pub type ModelName = (Name, Name, Name, Name);
+
+/// The hours of models by shard of the source: whose, which hour, reports, the sum of their confidences.
+pub type Hours<'scope> = Arranged<'scope, TraceAgent<ValSpine<u64, (ModelName, (EventTime, u64, u64)), Tick, isize>>>;
 
 /// Adds `n` reports of this confidence.
 pub fn add(sums: &mut [isize; TRUST], confidence: Score, n: isize) {
@@ -52,12 +60,22 @@ pub fn add(sums: &mut [isize; TRUST], confidence: Score, n: isize) {
     sums[CONFIDENCE_BINS + 1] += (score * score) as isize * n;
 }
 
+/// What is known of models.
+pub struct Drift<'scope> {
+    /// The view.
+    pub rows: VecCollection<'scope, Tick, DriftHour, isize>,
+    /// The view.
+    pub requests: VecCollection<'scope, Tick, RetrainRequest, isize>,
+    /// What of the hours says how sure models were, arranged once for all who look at it.
+    pub hours: Hours<'scope>,
+}
+
 /// Both views.
 pub fn drift<'scope>(
     events: VecCollection<'scope, Tick, (ModelHour, u8), isize>,
     points: VecCollection<'scope, Tick, (TrackKey, Point), isize>,
     rules: &Rules<'scope>,
-) -> (VecCollection<'scope, Tick, DriftHour, isize>, VecCollection<'scope, Tick, RetrainRequest, isize>) {
+) -> Drift<'scope> {
     let mut sums: Sums<ModelHour, TRUST> = Sums::default();
     let quarters = at_close(
         points,
@@ -86,7 +104,7 @@ pub fn drift<'scope>(
         .join_core(clocks.arrange_by_key_named("Arrange: clock for reports"), move |_, (key, place), clock| {
             [(ModelHour { hour: calendar.hour(clock, key.hour), ..*key }, *place)]
         });
-    let hours = events
+    let rows = events
         .concat(cameras)
         .reduce_named("Hour of a model", |key, amounts, out| {
             let mut sums = [0u64; TRUST];
@@ -106,35 +124,31 @@ pub fn drift<'scope>(
             out.push((row, 1));
         })
         .map(|(_, row)| row);
-    (hours.clone(), requests(hours, rules))
-}
-
-/// Whose hours are walked: source, event type, model, version; and under which rule.
-type Walk = (Name, Name, Name, Name, DriftRule);
-
-fn requests<'scope>(
-    hours: VecCollection<'scope, Tick, DriftHour, isize>,
-    rules: &Rules<'scope>,
-) -> VecCollection<'scope, Tick, RetrainRequest, isize> {
-    let rule = rules.drift.clone().flat_map(|rule| (0..SHARDS).map(move |shard| (shard, rule.clone())));
-    hours
+    let hours = rows
+        .clone()
         .map(|h| {
             (
                 h.source.hashed() % SHARDS,
                 ((h.source, h.event_type, h.model, h.model_version), (h.hour, h.count, h.confidence_sum)),
             )
         })
-        .arrange_by_key_named("Arrange: hours of models")
-        .join_core(
-            rule.arrange_by_key_named("Arrange: drift rule"),
-            |_, ((source, kind, model, version), (hour, count, sum)), rule| {
-                let enough = *count >= u64::from(rule.min_samples);
-                // Of an hour that is sure only that it is: more reports leave it as it was, and nothing is walked again.
-                let unsure = *sum < u64::from(rule.min_confidence.0) * count;
-                let hour = (*hour, unsure.then_some((*count, *sum)));
-                enough.then(|| ((*source, *kind, *model, *version, rule.clone()), hour))
-            },
-        )
+        .arrange_by_key_named("Arrange: hours of models");
+    Drift { rows, requests: requests(hours.clone(), rules), hours }
+}
+
+/// Whose hours are walked, and under which rule.
+type Walk = (ModelName, DriftRule);
+
+fn requests<'scope>(hours: Hours<'scope>, rules: &Rules<'scope>) -> VecCollection<'scope, Tick, RetrainRequest, isize> {
+    let rule = rules.drift.clone().flat_map(|rule| (0..SHARDS).map(move |shard| (shard, rule.clone())));
+    hours
+        .join_core(rule.arrange_by_key_named("Arrange: drift rule"), |_, (model, (hour, count, sum)), rule| {
+            let enough = *count >= u64::from(rule.min_samples);
+            // Of an hour that is sure only that it is: more reports leave it as it was, and nothing is walked again.
+            let unsure = *sum < u64::from(rule.min_confidence.0) * count;
+            let hour = (*hour, unsure.then_some((*count, *sum)));
+            enough.then(|| ((*model, rule.clone()), hour))
+        })
         .reduce_named("Hours of a model in order", |walk, hours, out| {
             let mut run: Vec<(EventTime, u64, u64)> = Vec::new();
             for (hour, _) in hours {
@@ -153,7 +167,7 @@ fn requests<'scope>(
 
 /// The request that a run of unsure hours makes, if it is long enough.
 fn request(
-    (source, event_type, model, model_version, rule): &Walk,
+    ((source, event_type, model, model_version), rule): &Walk,
     run: &[(EventTime, u64, u64)],
 ) -> Option<RetrainRequest> {
     let (first, last) = (run.first()?, run.last()?);

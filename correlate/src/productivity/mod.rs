@@ -101,6 +101,8 @@ pub struct Work<'scope> {
     pub unregistered: VecCollection<'scope, Tick, Unregistered, isize>,
     /// Additions to hours of models, for drift.
     pub models: VecCollection<'scope, Tick, (ModelHour, u8), isize>,
+    /// Hours of models with an event that came late, and whether it stands for time.
+    pub late: VecCollection<'scope, Tick, (ModelHour, bool), isize>,
     /// Events that were there already.
     pub receipts: VecCollection<'scope, Tick, Receipt, isize>,
 }
@@ -158,6 +160,7 @@ pub fn work<'scope>(
         floor: floor(hours, all_settings),
         unregistered: unregistered(strangers),
         models: only!(Out::Model(hour, place) => (hour, place)),
+        late: only!(Out::Late(hour, timed) => (hour, timed)),
         receipts: only!(Out::Refused(receipt) => receipt),
     }
 }

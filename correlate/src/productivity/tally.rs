@@ -18,7 +18,7 @@ use gemba_schemas::fact::ActivityState;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::DurationModel;
 use gemba_schemas::time::{EventTime, Micros};
-use gemba_schemas::view::NameKind;
+use gemba_schemas::view::{LATE, NameKind};
 use serde::{Deserialize, Serialize};
 
 /// Whose hour.
@@ -68,6 +68,8 @@ pub enum Out {
     Stranger(Hour),
     /// Adds to the hour of a model, at a place.
     Model(ModelHour, u8),
+    /// An event that came late: the hour of its model, and whether it stands for time.
+    Late(ModelHour, bool),
     /// Activity, where it lasts until the next.
     Timeline(Event, Settings),
     /// An event that was there already.
@@ -142,10 +144,14 @@ impl Tally {
                 counts &= !settings.rule.require_registered;
             }
         }
+        let watched = settings.watched.watches(event.station);
+        if event.received_at - event.ts > LATE {
+            let timed = counts && !watched && matches!(event.what, What::Did(_));
+            out.push((Out::Late(reports, timed), diff));
+        }
         if !counts {
             return;
         }
-        let watched = settings.watched.watches(event.station);
         for hour in own {
             let sums = self.hours.of(hour);
             sums[EVENTS] += diff;

@@ -9,7 +9,7 @@ use gemba_schemas::registry::Table;
 use gemba_schemas::rule::{DurationModel, Rule, digest};
 use gemba_schemas::time::EventTime;
 use gemba_schemas::view::{ViewKind, ViewRow};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use arrow::datatypes::{DataType, TimeUnit};
 
@@ -177,18 +177,18 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
     }
 }
 
-/// Alerts by number, and the digest of each with the profiles of a camera (of none where the camera is NULL) and the clock.
+/// Alerts by number, each with its digest; and the clock's.
 fn insert_alerts(db: &Connection, rules: &[Rule]) {
     db.execute_batch(
         "CREATE TABLE rule_alert (alert BIGINT, camera VARCHAR, kind VARCHAR, severity VARCHAR, threshold HUGEINT,
              clear HUGEINT, min_samples BIGINT, digest VARCHAR);
-         CREATE TABLE rule_alert_digest (alert BIGINT, camera VARCHAR, digest VARCHAR);",
+         CREATE TABLE digest_clock (digest VARCHAR);",
     )
     .unwrap();
-    let profile = |rule: &Rule| if let Rule::Packing(p) = rule { Some(p.camera) } else { None };
-    let cameras: BTreeSet<Option<&str>> =
-        rules.iter().filter_map(profile).map(|camera| Some(camera.as_str())).chain([None]).collect();
     for (alert, rule) in rules.iter().enumerate() {
+        if let Rule::Clock(_) = rule {
+            db.execute("INSERT INTO digest_clock VALUES (?)", [digest([rule]).as_str()]).unwrap();
+        }
         let Rule::Alert(r) = rule else { continue };
         let values = params![
             alert as i64,
@@ -201,16 +201,6 @@ fn insert_alerts(db: &Connection, rules: &[Rule]) {
             digest([rule]).as_str()
         ];
         db.execute("INSERT INTO rule_alert VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values).unwrap();
-        for camera in &cameras {
-            let shapes = |r: &&Rule| match r {
-                Rule::Clock(_) => true,
-                Rule::Packing(p) => Some(p.camera.as_str()) == *camera,
-                _ => false,
-            };
-            let sum = digest(rules.iter().filter(shapes).chain([rule]));
-            let values = params![alert as i64, *camera, sum.as_str()];
-            db.execute("INSERT INTO rule_alert_digest VALUES (?, ?, ?)", values).unwrap();
-        }
     }
 }
 
@@ -270,8 +260,9 @@ pub fn answers(facts: &[Fact], rules: &[Rule], now: &[EventTime]) -> BTreeMap<Vi
     db.execute_batch(include_str!("work.sql")).unwrap();
     db.execute_batch(include_str!("prelude_gate.sql")).unwrap();
     let mut rows = BTreeMap::new();
-    // In order of declaration: the occupancy oracles stand on the answers before them.
-    for kind in ViewKind::ALL {
+    // In order of declaration: the occupancy oracles stand on the answers before them, alerts on all.
+    let last = ViewKind::Alert;
+    for kind in ViewKind::ALL.iter().filter(|kind| **kind != last).chain([&last]) {
         // What cameras see of stations follows from the visits to zones.
         if *kind == ViewKind::WorkerHour {
             db.execute_batch(include_str!("station.sql")).unwrap();

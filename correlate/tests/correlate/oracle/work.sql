@@ -25,10 +25,11 @@ DELETE FROM device_status WHERE is_late(received_at, ts);
 -- Events, and the time that each accounts for.
 CREATE TABLE ev AS
 SELECT id, epoch_us(ts) AS ts, worker, station, model, model_version, confidence::BIGINT AS confidence, state AS what,
-       0 AS units
+       0 AS units, late_by(received_at, ts) > 3600000000 AS late
 FROM activity
 UNION ALL
-SELECT id, epoch_us(ts), worker, station, model, model_version, confidence::BIGINT, 'product_count', "count"
+SELECT id, epoch_us(ts), worker, station, model, model_version, confidence::BIGINT, 'product_count', "count",
+       late_by(received_at, ts) > 3600000000
 FROM production;
 
 CREATE TABLE counted AS

@@ -170,3 +170,18 @@ fn oracle_sees_stations() {
     assert!(time.iter().all(|us| *us > 5_000_000), "{time:?}");
     assert!(badges > 2, "{badges} hours of badges");
 }
+
+/// The scenes do raise alerts of every kind, in time and late.
+#[test]
+fn oracle_sees_alerts() {
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..6 {
+        let rows = derive(&Scene::new(seed, 8).steps(1), 1);
+        seen.extend(rows.keys().filter_map(|r| if let ViewRow::Alert(a) = r { Some((a.kind, a.late)) } else { None }));
+    }
+    for kind in gemba_schemas::rule::AlertKind::ALL {
+        assert!(seen.contains(&(*kind, false)), "no {kind} in time: {seen:?}");
+        // Sessions are seen by cameras, which never come late.
+        assert_eq!(seen.contains(&(*kind, true)), kind.as_str() != "empty_rate", "late {kind}: {seen:?}");
+    }
+}

@@ -63,7 +63,8 @@ fn badges(site: &Site, root: &Spot<'_>, problems: &mut Problems<'_>) {
         } else if let Some(other) = site.workers[..i].iter().find(|w| w.badge.as_ref() == Some(badge)) {
             problems.add(&spot, format!("`{badge}` is the badge of `{}` too; a badge is one worker's", other.name));
         } else if !read {
-            problems.add(&spot, "no badge is read anywhere: set `badges = true` in a zone of kind `station`");
+            problems
+                .add(&spot, "no badge is read anywhere: set `badges = true` in a [[camera.zone]] of kind `station`");
         }
     }
 }

@@ -151,7 +151,7 @@ fn workers_and_badges_are_told_apart() {
             "[[worker]]\nname = 'W3'\nbadge = ''\n[[station]]\nname = 'S3'\nworker = 'W1'\n[[station]]\nname = 'S4'\nworker = 'w2'"
         ),
         [
-            "worker.badge: no badge is read anywhere: set `badges = true` in a zone of kind `station`",
+            "worker.badge: no badge is read anywhere: set `badges = true` in a [[camera.zone]] of kind `station`",
             "worker.badge: is empty; write the text of the badge's code, or leave it out",
             "station.worker: `W1` is the worker of `S1` already; a worker has one station",
             "station.worker: there is no worker `w2`; did you mean `W2`? (workers: `W1`, `W2`, `W3`)",

@@ -18,3 +18,4 @@ mod endpoint;
 mod footage;
 mod golden;
 mod replay;
+mod station;

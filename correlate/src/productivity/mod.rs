@@ -52,6 +52,8 @@ pub struct Settings {
     floor: Name,
     /// What cameras have a part in.
     watched: Watched,
+    /// Whether alerts look at events, so that it matters which came late.
+    alerts: bool,
 }
 
 impl Settings {
@@ -78,6 +80,7 @@ enum Part {
     Clock(ClockRule),
     Zone(StationZoneRule),
     Badge(BadgeRule),
+    Alerts,
 }
 
 /// What an hour of a worker or station comes to.
@@ -172,11 +175,12 @@ fn settings<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Settin
         rules.clock.clone().map(|r| ((), Part::Clock(r))),
         rules.station_zones.clone().map(|r| ((), Part::Zone(r))),
         rules.badges.clone().map(|r| ((), Part::Badge(r))),
+        rules.alerts.clone().flat_map(|(r, _)| r.kind.is_of_events().then_some(((), Part::Alerts))),
     ]);
     parts
         .reduce_named("Settings of productivity", |(), parts, out| {
             let (mut clock, mut rule, mut workers, mut stations) = (None, None, Vec::new(), Vec::new());
-            let (mut zones, mut badges) = (Vec::new(), Vec::new());
+            let (mut zones, mut badges, mut alerts) = (Vec::new(), Vec::new(), false);
             for (part, _) in parts {
                 match part {
                     // Of several, which a valid site has not, the least.
@@ -186,6 +190,7 @@ fn settings<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Settin
                     Part::Station(r) => stations.push(r.station),
                     Part::Zone(r) => zones.push(r),
                     Part::Badge(r) => badges.push(r),
+                    Part::Alerts => alerts = true,
                 }
             }
             let (Some(clock), Some(rule)) = (clock, rule) else { return };
@@ -194,7 +199,7 @@ fn settings<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Settin
             let digest = digest([&Rule::Clock(clock.clone()), &Rule::Productivity(rule.clone())]);
             let (watched, digest, floor) = Watched::new(&zones, &badges, digest);
             let (clock, rule) = (clock.clone(), rule.clone());
-            out.push((Settings { clock, rule, workers, stations, digest, floor, watched }, 1));
+            out.push((Settings { clock, rule, workers, stations, digest, floor, watched, alerts }, 1));
         })
         .map(|((), settings)| settings)
 }

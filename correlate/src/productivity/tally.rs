@@ -68,7 +68,7 @@ pub enum Out {
     Stranger(Hour),
     /// Adds to the hour of a model, at a place.
     Model(ModelHour, u8),
-    /// An event that came late: the hour of its model, and whether it stands for time.
+    /// An event that came late, where an alert may say so: the hour of its model, and whether it stands for time.
     Late(ModelHour, bool),
     /// Activity, where it lasts until the next.
     Timeline(Event, Settings),
@@ -87,6 +87,7 @@ pub struct Tally {
     hours: Sums<Hour, AMOUNTS>,
     strangers: Sums<Hour, 1>,
     models: Sums<ModelHour, TRUST>,
+    late: Sums<(ModelHour, bool), 1>,
 }
 
 impl Tally {
@@ -120,6 +121,7 @@ impl Tally {
         }));
         out.extend(self.hours.drain().map(|(hour, i, n)| (Out::Hour(hour, i as u8), n)));
         out.extend(self.strangers.drain().map(|(hour, _, n)| (Out::Stranger(hour), n)));
+        out.extend(self.late.drain().map(|((hour, timed), _, n)| (Out::Late(hour, timed), n)));
         out.extend(self.models.drain().map(|(hour, i, n)| (Out::Model(hour, i as u8), n)));
     }
 
@@ -145,9 +147,9 @@ impl Tally {
             }
         }
         let watched = settings.watched.watches(event.station);
-        if event.received_at - event.ts > LATE {
+        if settings.alerts && event.received_at - event.ts > LATE {
             let timed = counts && !watched && matches!(event.what, What::Did(_));
-            out.push((Out::Late(reports, timed), diff));
+            self.late.of((reports, timed))[0] += diff;
         }
         if !counts {
             return;

@@ -43,6 +43,11 @@ impl AlertKind {
             Self::ExportSuccess | Self::StationUtilisation | Self::FloorUtilisation | Self::Confidence => false,
         }
     }
+
+    /// Whether it follows from events of workers at stations.
+    pub fn is_of_events(self) -> bool {
+        matches!(self, Self::StationUtilisation | Self::FloorUtilisation | Self::Confidence)
+    }
 }
 
 /// When an alert opens, and when it is resolved.

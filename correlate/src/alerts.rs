@@ -25,21 +25,33 @@ use differential_dataflow::trace::implementations::ValSpine;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::fact::{DeviceStatus, FrameExport};
 use gemba_schemas::id::Name;
-use gemba_schemas::rule::{AlertKind, AlertRule, Rule, Severity, digest, joined};
+use gemba_schemas::rule::{AlertKind, AlertRule, ClockRule, Rule, Severity, digest, joined};
 use gemba_schemas::score::Score;
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{Alert, FloorHour, GateEvent, LATE, QualityHour, StationHour};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
-/// What is watched shares this many join keys towards the rules of a kind.
+/// What is watched shares this many join keys towards the rules.
 const SHARDS: u64 = super::drift::SHARDS;
 
-/// The rules of a kind, each with its digest.
-type RuleSet = Vec<(AlertRule, Name)>;
+/// All alert rules, each with its digest; and the clock, with its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct RuleSet {
+    rules: Vec<(AlertRule, Name)>,
+    clock: ClockRule,
+    clock_digest: Name,
+}
 
-/// Rule sets by kind, once for every shard.
-type RuleSets<'scope> = Arranged<'scope, TraceAgent<ValSpine<(AlertKind, u64), RuleSet, Tick, isize>>>;
+/// What a rule set is put together from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Part {
+    Rule(AlertRule, Name),
+    Clock(ClockRule),
+}
+
+/// The rule set, once for every shard.
+type RuleSets<'scope> = Arranged<'scope, TraceAgent<ValSpine<u64, RuleSet, Tick, isize>>>;
 
 /// What is watched of an hour: `part` of `whole`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -87,6 +99,8 @@ enum Reading {
     Share(Share, u64, Option<Name>),
     /// Some of its facts came late.
     Late,
+    /// The same, of the hour that holds the instant.
+    LateSession,
 }
 
 /// A rule at what it watches.
@@ -216,20 +230,21 @@ fn walk<'a>(watch: &Watch, signs: impl Iterator<Item = &'a (EventTime, Sign)>) -
     alerts
 }
 
-/// The rules of a set that apply to a source: of each severity its own before the one for all.
-fn chosen(set: &RuleSet, source: Name) -> impl Iterator<Item = (AlertRule, Name)> {
+/// The rules of a kind that apply to a source: of each severity its own before the one for all.
+fn chosen(set: &RuleSet, kind: AlertKind, source: Name) -> impl Iterator<Item = (AlertRule, Name)> {
     Severity::ALL.iter().filter_map(move |severity| {
         // The site file has no two alike.
         let order = |r: &AlertRule| (r.camera.is_none(), r.threshold, r.clear, r.min_samples);
-        let apply = |r: &AlertRule| r.severity == *severity && r.camera.is_none_or(|own| own == source);
-        set.iter().filter(|(r, _)| apply(r)).min_by_key(|(r, _)| order(r)).copied()
+        let apply =
+            |r: &AlertRule| (r.kind, r.severity) == (kind, *severity) && r.camera.is_none_or(|own| own == source);
+        set.rules.iter().filter(|(r, _)| apply(r)).min_by_key(|(r, _)| order(r)).copied()
     })
 }
 
 /// What a reading says to the rules of its kind.
-fn signs(set: &RuleSet, of: Of, hour: EventTime, reading: &Reading) -> Vec<(Watch, (EventTime, Sign))> {
-    let signs = chosen(set, of.source).filter_map(|(rule, rules)| {
-        let sign = sign(&rule, reading)?;
+fn signs(set: &RuleSet, (kind, of, hour, reading): Read) -> Vec<(Watch, (EventTime, Sign))> {
+    let signs = chosen(set, kind, of.source).filter_map(|(rule, rules)| {
+        let sign = sign(&rule, &reading)?;
         Some((Watch { of, rule, rules }, (hour, sign)))
     });
     signs.collect()
@@ -258,21 +273,20 @@ pub struct Sources<'scope> {
 /// The view.
 pub fn alerts<'scope>(sources: Sources<'scope>, rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Alert, isize> {
     let sets = rule_sets(rules);
-    let readings = readings(&sources, rules)
-        .map(|(kind, of, hour, reading)| ((kind, of.source.hashed() % SHARDS), (of, hour, reading)))
+    let mut calendar = Calendar::default();
+    let readings = readings(&sources)
+        .map(|read| (read.1.source.hashed() % SHARDS, read))
         .arrange_by_key_named("Arrange: readings")
-        .join_core(sets.clone(), |_, (of, hour, reading), set| signs(set, *of, *hour, reading));
-    let of_confidence = sets
-        .clone()
-        .as_collection(|(kind, shard), set| (*kind, *shard, set.clone()))
-        .flat_map(|(kind, shard, set)| (kind == AlertKind::Confidence).then_some((shard, set)))
-        .arrange_by_key_named("Arrange: alert rules of models");
-    let models = sources.models.join_core(of_confidence, |_, (model, (hour, count, sum)), set| {
+        .join_core(sets.clone(), move |_, &(kind, of, ts, reading), set| match reading {
+            Reading::LateSession => signs(set, (kind, of, calendar.hour(&set.clock, ts), Reading::Late)),
+            _ => signs(set, (kind, of, ts, reading)),
+        });
+    let models = sources.models.join_core(sets.clone(), |_, (model, (hour, count, sum)), set| {
         let (source, event_type, name, version) = *model;
         let of = Of { source, model: Some([event_type, name, version]) };
-        // The rule's digest covers the clock, which is all else that shapes the hour.
-        let share = Share { part: *sum, whole: 10_000 * count };
-        signs(set, of, *hour, &Reading::Share(share, *count, None))
+        // The clock is all that shapes the hour.
+        let reading = Reading::Share(Share { part: *sum, whole: 10_000 * count }, *count, Some(set.clock_digest));
+        signs(set, (AlertKind::Confidence, of, *hour, reading))
     });
     let devices = devices::signs(sources.statuses, sets.clone());
     readings
@@ -284,36 +298,32 @@ pub fn alerts<'scope>(sources: Sources<'scope>, rules: &Rules<'scope>) -> VecCol
         .concat(visits::blocked(sources.visits, sets))
 }
 
-/// The rules of each kind as one row a shard. Rules of models are joined with the clock.
+/// All rules and the clock as one row a shard; none without a clock.
 fn rule_sets<'scope>(rules: &Rules<'scope>) -> RuleSets<'scope> {
-    let of_models = |kind: AlertKind| kind == AlertKind::Confidence;
-    let clock = rules.clock.clone().map(|clock| ((), digest([&Rule::Clock(clock)])));
-    let timed = rules
-        .alerts
-        .clone()
-        .filter(move |(rule, _)| of_models(rule.kind))
-        .map(|rule| ((), rule))
-        .arrange_by_key_named("Arrange: alert rules with a clock")
-        .join_core(clock.arrange_by_key_named("Arrange: clock for alert rules"), |(), (rule, sum), clock| {
-            [(*rule, joined([*sum, *clock]))]
-        });
+    let clock = rules.clock.clone().map(|clock| ((), Part::Clock(clock)));
+    let rules = rules.alerts.clone().map(|(rule, sum)| ((), Part::Rule(rule, sum)));
     rules
-        .alerts
-        .clone()
-        .filter(move |(rule, _)| !of_models(rule.kind))
-        .concat(timed)
-        .map(|rule| (rule.0.kind, rule))
-        .reduce_named("Alert rules of a kind", |_, rules, out| {
-            out.push((rules.iter().map(|(rule, _)| **rule).collect::<RuleSet>(), 1));
+        .concat(clock)
+        .reduce_named("Alert rules", |(), parts, out| {
+            let rules: Vec<_> = parts
+                .iter()
+                .filter_map(|(p, _)| if let Part::Rule(rule, sum) = p { Some((*rule, *sum)) } else { None })
+                .collect();
+            let clock = parts.iter().find_map(|(p, _)| if let Part::Clock(clock) = p { Some(clock) } else { None });
+            out.extend(clock.filter(|_| !rules.is_empty()).map(|clock| {
+                let clock_digest = digest([&Rule::Clock(clock.clone())]);
+                (RuleSet { rules: rules.clone(), clock: clock.clone(), clock_digest }, 1)
+            }));
         })
-        .flat_map(|(kind, set)| (0..SHARDS).map(move |shard| ((kind, shard), set.clone())))
-        .arrange_by_key_named("Arrange: alert rules of kinds")
+        .flat_map(|((), set)| (0..SHARDS).map(move |shard| (shard, set.clone())))
+        .arrange_by_key_named("Arrange: alert rules")
 }
 
+/// What is watched, when, and what there is of it.
 type Read = (AlertKind, Of, EventTime, Reading);
 
 /// The readings of hours, but for those of models, and which hours have facts that came late.
-fn readings<'scope>(sources: &Sources<'scope>, rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Read, isize> {
+fn readings<'scope>(sources: &Sources<'scope>) -> VecCollection<'scope, Tick, Read, isize> {
     let quality = sources.quality.clone().flat_map(|h| {
         let shares =
             [(AlertKind::EmptyRate, h.qr_failed, h.sessions), (AlertKind::ExportSuccess, h.exports_ok, h.exports)];
@@ -340,21 +350,9 @@ fn readings<'scope>(sources: &Sources<'scope>, rules: &Rules<'scope>) -> VecColl
         let time = time.into_iter().filter(move |_| timed);
         time.chain([(AlertKind::Confidence, of)]).map(move |(kind, of)| (kind, of, h.hour, Reading::Late))
     });
-    quality.concatenate([stations, floor, events, late_exports(sources.exports.clone(), rules)])
-}
-
-/// The hours whose sessions have an export that came late.
-fn late_exports<'scope>(
-    exports: VecCollection<'scope, Tick, FrameExport, isize>,
-    rules: &Rules<'scope>,
-) -> VecCollection<'scope, Tick, Read, isize> {
-    let clocks = rules.clock.clone().flat_map(|clock| (0..SHARDS).map(move |shard| (shard, clock.clone())));
-    let mut calendar = Calendar::default();
-    exports
-        .flat_map(|e| (e.received_at - e.ts > LATE).then(|| (e.id.0 % SHARDS, (e.camera, e.session))))
-        .arrange_by_key_named("Arrange: late exports")
-        .join_core(clocks.arrange_by_key_named("Arrange: clock for alerts"), move |_, (camera, session), clock| {
-            let hour = calendar.hour(clock, *session);
-            [(AlertKind::ExportSuccess, Of::source(*camera), hour, Reading::Late)]
-        })
+    let exports = sources.exports.clone().flat_map(|e| {
+        let read = (AlertKind::ExportSuccess, Of::source(e.camera), e.session, Reading::LateSession);
+        (e.received_at - e.ts > LATE).then_some(read)
+    });
+    quality.concatenate([stations, floor, events, exports])
 }

@@ -85,11 +85,12 @@ pub(super) fn signs<'scope>(
     statuses
         .map(|s| {
             let report = Report { ts: s.ts, received_at: s.received_at, id: s.id, state: s.state, detail: s.detail };
-            ((AlertKind::DeviceOffline, s.device.hashed() % SHARDS), (s.device, report))
+            (s.device.hashed() % SHARDS, (s.device, report))
         })
         .arrange_by_key_named("Arrange: reports of devices")
         .join_core(sets, |_, (device, report), set| {
-            let watches = chosen(set, *device).map(|(rule, rules)| Watch { of: Of::source(*device), rule, rules });
+            let rules = chosen(set, AlertKind::DeviceOffline, *device);
+            let watches = rules.map(|(rule, rules)| Watch { of: Of::source(*device), rule, rules });
             watches.map(|watch| ((watch, report.ts.floor(DAY)), report.clone())).collect::<Vec<_>>()
         })
         .reduce_named("Runs of reports of a day", |(watch, _), reports, out| {

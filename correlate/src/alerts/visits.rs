@@ -38,10 +38,11 @@ pub(super) fn blocked<'scope>(
 ) -> VecCollection<'scope, Tick, Alert, isize> {
     visits
         .filter(|(visit, _)| visit.status == GateStatus::Blocked)
-        .map(|(visit, late)| ((AlertKind::BlockedVehicle, visit.camera.hashed() % SHARDS), (visit, late)))
+        .map(|(visit, late)| (visit.camera.hashed() % SHARDS, (visit, late)))
         .arrange_by_key_named("Arrange: blocked visits")
         .join_core(sets, |_, (visit, late), set| {
-            let alerts = chosen(set, visit.camera).map(|(rule, rules)| alert(visit, *late, &rule, rules));
+            let alerts = chosen(set, AlertKind::BlockedVehicle, visit.camera)
+                .map(|(rule, rules)| alert(visit, *late, &rule, rules));
             alerts.collect::<Vec<_>>()
         })
 }

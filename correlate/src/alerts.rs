@@ -1,62 +1,132 @@
-//! `alerts`: stretches in which a camera's hours were bad.
+//! `alerts`: stretches in which something was wrong.
 //!
 //! ```text
-//! quality_hours → readings per (camera, kind) ┐
-//! device statuses ────────────────────────────┼→ cameras ⋈ alert rules → the rules that apply ┐
-//!                                             └───────────────────────────────────────────────┴→ ⋈ → signs → rows
+//! hours of quality, stations, floor, models → readings ┐
+//! late facts → marks ──────────────────────────────────┴ of a watched kind ⋈ alert rules ┬→ signs → walk per (rule, what) ┐
+//! device statuses → runs ────────────────────────────────────────────────────────────────┘                                ├→ rows
+//! gate_events → blocked visits ⋈ alert rules ─────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! A reading is a share as two integers. A rule makes of it a sign, bad or good, or nothing: hours with few samples, and
-//! those between `clear` and the threshold, change no alert. The signs of one rule at one camera are walked in order, so
-//! an hour that changes costs a walk over the signs of the rules that watch it. Reports of devices become signs in
-//! [`devices`].
+//! those between `clear` and the threshold, change no alert. The signs of one rule at one camera (or what else it
+//! watches) are walked in order, so an hour that changes costs a walk over the signs of the rules that watch it. Reports of
+//! devices become signs in [`devices`]; a blocked visit is an alert by itself, see [`visits`].
 
 mod devices;
+mod visits;
 
+use super::drift::ModelHour;
 use super::rules::Rules;
+use super::sums::FastMap;
+use super::tick::{Change, at_close};
 use differential_dataflow::VecCollection;
-use gemba_schemas::fact::DeviceStatus;
+use differential_dataflow::hashable::Hashable;
+use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
+use differential_dataflow::trace::implementations::ValSpine;
+use gemba_schemas::calendar::Calendar;
+use gemba_schemas::fact::{DeviceStatus, FrameExport};
 use gemba_schemas::id::Name;
-use gemba_schemas::rule::{AlertKind, AlertRule, joined};
+use gemba_schemas::rule::{AlertKind, AlertRule, ClockRule, Rule, Severity, digest, joined};
 use gemba_schemas::score::Score;
 use gemba_schemas::time::{EventTime, Tick};
-use gemba_schemas::view::{Alert, QualityHour};
+use gemba_schemas::view::{Alert, DriftHour, FloorHour, GateEvent, LATE, QualityHour, StationHour};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+/// What is watched shares this many join keys towards the rules.
+const SHARDS: u64 = 64;
+
+/// All alert rules, each with its digest; and the clock, with its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct RuleSet {
+    rules: Vec<(AlertRule, Name)>,
+    clock: ClockRule,
+    clock_digest: Name,
+}
+
+/// What a rule set is put together from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Part {
+    Rule(AlertRule, Name),
+    Clock(ClockRule),
+}
+
+/// The rule set, once for every shard.
+type RuleSets<'scope> = Arranged<'scope, TraceAgent<ValSpine<u64, RuleSet, Tick, isize>>>;
 
 /// What is watched of an hour: `part` of `whole`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Share {
-    part: u32,
-    whole: u32,
+    part: u64,
+    whole: u64,
 }
 
 impl Share {
     /// In 1/10 000, to the nearest, halves up.
     fn score(self) -> Score {
-        let (part, whole) = (u64::from(self.part), u64::from(self.whole).max(1));
+        let (part, whole) = (u128::from(self.part), u128::from(self.whole).max(1));
         Score(((20_000 * part + whole) / (2 * whole)).min(10_000) as u16)
     }
 
     /// Exactly.
     fn cmp(self, score: Score) -> Ordering {
-        (10_000 * u64::from(self.part)).cmp(&(u64::from(score.0) * u64::from(self.whole)))
+        (10_000 * u128::from(self.part)).cmp(&(u128::from(score.0) * u128::from(self.whole)))
     }
 }
 
-/// A rule at one camera or device.
+/// What a rule watches: a camera, device, station or the floor; of a model what it reported there, its name and version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Of {
+    source: Name,
+    model: Option<[Name; 3]>,
+}
+
+impl Of {
+    fn source(source: Name) -> Self {
+        Self { source, model: None }
+    }
+
+    fn subject(&self) -> String {
+        self.model.map_or_else(String::new, |parts| {
+            parts.map(Name::as_str).into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+        })
+    }
+}
+
+/// What there is of an hour of what is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Reading {
+    /// A share; of how many samples; the digest of the rules that shaped the hour, `None` for the clock's.
+    Share(Share, u64, Option<Name>),
+    /// Some of its facts came late.
+    Late,
+    /// The same, of the hour that holds the instant.
+    LateSession,
+}
+
+/// A rule at what it watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Watch {
-    camera: Name,
+    of: Of,
     rule: AlertRule,
     rules: Name,
 }
 
-/// What an hour or a report says about an alert.
+/// What an hour or a report says about an alert. Ordered as they are to be walked within an hour.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Sign {
+    Late,
     Good,
-    Bad { value: Score, worst: Score, samples: u32, hours: u32, message: String },
+    /// With the digest of the rules that shaped the hour, if there is one.
+    Bad {
+        value: Score,
+        worst: Score,
+        samples: u64,
+        hours: u32,
+        message: String,
+        rules: Option<Name>,
+    },
 }
 
 /// On which side of a rule a value is.
@@ -87,54 +157,74 @@ fn percent(score: Score) -> String {
     format!("{}.{:02} %", score.0 / 100, score.0 % 100)
 }
 
+/// What an hour is about, in words.
+fn words(kind: AlertKind, share: Share, samples: u64) -> String {
+    let Share { part, whole } = share;
+    match kind {
+        AlertKind::ExportSuccess => format!("{part} of {whole} exports worked"),
+        AlertKind::StationUtilisation => format!("{} s of work in {samples} s of presence", part / 1_000_000),
+        AlertKind::FloorUtilisation => format!("Mean utilisation of {} workers", whole / 1_000_000),
+        AlertKind::Confidence => format!("Mean confidence of {samples} reports"),
+        AlertKind::EmptyRate | AlertKind::DeviceOffline | AlertKind::BlockedVehicle => {
+            format!("{part} of {whole} sessions had no code")
+        }
+    }
+}
+
 /// What an hour says.
-fn sign(rule: &AlertRule, share: Share) -> Option<Sign> {
-    if share.whole < rule.min_samples {
+fn sign(rule: &AlertRule, reading: &Reading) -> Option<Sign> {
+    let Reading::Share(share, samples, rules) = *reading else { return Some(Sign::Late) };
+    if samples < u64::from(rule.min_samples) {
         return None;
     }
     Some(match side(rule, share)? {
         Side::Good => Sign::Good,
         Side::Bad => {
-            let what = match rule.kind {
-                AlertKind::ExportSuccess => "exports worked",
-                _ => "sessions had no code",
-            };
             let beyond = if rule.kind.high_is_bad() { "above" } else { "below" };
             let (value, threshold) = (share.score(), percent(rule.threshold));
-            let message =
-                format!("{} of {} {what}: {}, {beyond} {threshold}.", share.part, share.whole, percent(value));
-            Sign::Bad { value, worst: value, samples: share.whole, hours: 1, message }
+            let words = words(rule.kind, share, samples);
+            let message = format!("{words}: {}, {beyond} {threshold}.", percent(value));
+            Sign::Bad { value, worst: value, samples, hours: 1, message, rules }
         }
     })
 }
 
-/// The alerts of one rule at one camera, from its signs in order.
+/// The alerts of one rule at what it watches, from its signs in order.
 fn walk<'a>(watch: &Watch, signs: impl Iterator<Item = &'a (EventTime, Sign)>) -> Vec<Alert> {
     let rule = &watch.rule;
     let mut alerts: Vec<Alert> = Vec::new();
+    let mut last_late = None;
     for (ts, sign) in signs {
         let current = alerts.last_mut().filter(|alert| alert.resolved.is_none());
         match (current, sign) {
+            (current, Sign::Late) => {
+                last_late = Some(*ts);
+                if let Some(alert) = current {
+                    alert.late = true;
+                }
+            }
             (Some(alert), Sign::Good) => alert.resolved = Some(*ts),
             (Some(alert), Sign::Bad { worst, samples, hours, .. }) => {
                 alert.worst = worse(rule, alert.worst, *worst);
-                alert.samples += u64::from(*samples);
+                alert.samples += samples;
                 alert.hours += hours;
             }
-            (None, Sign::Bad { value, worst, samples, hours, message }) => alerts.push(Alert {
-                camera: watch.camera,
+            (None, Sign::Bad { value, worst, samples, hours, message, rules }) => alerts.push(Alert {
+                camera: watch.of.source,
                 kind: rule.kind,
                 severity: rule.severity,
+                subject: watch.of.subject(),
                 opened: *ts,
                 resolved: None,
                 value: *value,
                 worst: *worst,
                 threshold: rule.threshold,
                 clear: rule.clear,
-                samples: u64::from(*samples),
+                samples: *samples,
                 hours: *hours,
+                late: last_late == Some(*ts),
                 message: message.clone(),
-                rules: watch.rules,
+                rules: rules.map_or(watch.rules, |rules| joined([watch.rules, rules])),
             }),
             (None, Sign::Good) => {}
         }
@@ -142,52 +232,188 @@ fn walk<'a>(watch: &Watch, signs: impl Iterator<Item = &'a (EventTime, Sign)>) -
     alerts
 }
 
-/// The view.
-pub fn alerts<'scope>(
-    hours: VecCollection<'scope, Tick, QualityHour, isize>,
-    statuses: VecCollection<'scope, Tick, DeviceStatus, isize>,
-    rules: &Rules<'scope>,
-) -> VecCollection<'scope, Tick, Alert, isize> {
-    let readings = hours.flat_map(|h| {
-        let shares =
-            [(AlertKind::EmptyRate, h.qr_failed, h.sessions), (AlertKind::ExportSuccess, h.exports_ok, h.exports)];
-        shares
-            .into_iter()
-            .filter(|(_, _, whole)| *whole > 0)
-            .map(move |(kind, part, whole)| ((h.camera, kind), (h.hour, Share { part, whole }, h.rules)))
+/// The rules of a kind that apply to a source: of each severity its own before the one for all.
+fn chosen(set: &RuleSet, kind: AlertKind, source: Name) -> impl Iterator<Item = (AlertRule, Name)> {
+    Severity::ALL.iter().filter_map(move |severity| {
+        // The site file has no two alike.
+        let order = |r: &AlertRule| (r.camera.is_none(), r.threshold, r.clear, r.min_samples);
+        let apply =
+            |r: &AlertRule| (r.kind, r.severity) == (kind, *severity) && r.camera.is_none_or(|own| own == source);
+        set.rules.iter().filter(|(r, _)| apply(r)).min_by_key(|(r, _)| order(r)).copied()
+    })
+}
+
+/// What a reading says to the rules of its kind.
+fn signs(set: &RuleSet, (kind, of, hour, reading): Read) -> Vec<(Watch, (EventTime, Sign))> {
+    let signs = chosen(set, kind, of.source).filter_map(|(rule, rules)| {
+        let sign = sign(&rule, &reading)?;
+        Some((Watch { of, rule, rules }, (hour, sign)))
     });
-    let cameras = readings
-        .clone()
-        .map(|((camera, kind), _)| (kind, camera))
-        .concat(statuses.clone().map(|s| (AlertKind::DeviceOffline, s.device)))
-        .threshold_named("Cameras with readings", |_, _| 1isize)
-        .arrange_by_key_named("Arrange: cameras with readings");
-    let watches = rules
-        .alerts
-        .clone()
-        .map(|rule| (rule.0.kind, rule))
-        .arrange_by_key_named("Arrange: alert rules")
-        .join_core(cameras, |&kind, (rule, sum), &camera| {
-            let applies = rule.camera.is_none_or(|own| own == camera);
-            applies.then_some(((camera, kind, rule.severity), (*rule, *sum)))
-        })
-        .reduce_named("Alert rule of a camera", |_, rules, out| {
-            // The camera's own before the one for all; the site file has no two alike.
-            let order = |r: &AlertRule| (r.camera.is_none(), r.threshold, r.clear, r.min_samples);
-            out.extend(rules.iter().min_by_key(|((rule, _), _)| order(rule)).map(|(rule, _)| (**rule, 1)));
-        })
-        .map(|((camera, kind, _), watch)| ((camera, kind), watch))
-        .arrange_by_key_named("Arrange: alert rules of cameras");
-    let devices = devices::signs(statuses, watches.clone());
-    readings
+    signs.collect()
+}
+
+/// What alerts follow from.
+pub struct Sources<'scope> {
+    /// Hours of packing.
+    pub quality: VecCollection<'scope, Tick, QualityHour, isize>,
+    /// Frame exports.
+    pub exports: VecCollection<'scope, Tick, FrameExport, isize>,
+    /// Reports of devices.
+    pub statuses: VecCollection<'scope, Tick, DeviceStatus, isize>,
+    /// Hours of stations.
+    pub stations: VecCollection<'scope, Tick, StationHour, isize>,
+    /// Hours of the floor.
+    pub floor: VecCollection<'scope, Tick, FloorHour, isize>,
+    /// Hours of models.
+    pub models: VecCollection<'scope, Tick, DriftHour, isize>,
+    /// Hours of models with an event that came late, and whether the event stood for time.
+    pub late: VecCollection<'scope, Tick, (ModelHour, bool), isize>,
+    /// Visits to gates, and whether a read of theirs came late.
+    pub visits: VecCollection<'scope, Tick, (GateEvent, bool), isize>,
+}
+
+/// The view.
+pub fn alerts<'scope>(sources: Sources<'scope>, rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Alert, isize> {
+    let sets = rule_sets(rules);
+    let mut calendar = Calendar::default();
+    let readings = watched(readings(&sources), rules)
+        .map(|read| (read.1.source.hashed() % SHARDS, read))
         .arrange_by_key_named("Arrange: readings")
-        .join_core(watches, |&(camera, _), (hour, share, rules), (rule, sum)| {
-            let watch = Watch { camera, rule: *rule, rules: joined([*rules, *sum]) };
-            sign(rule, *share).map(|sign| (watch, (*hour, sign)))
-        })
+        .join_core(sets.clone(), move |_, &(kind, of, ts, reading), set| match reading {
+            Reading::LateSession => signs(set, (kind, of, calendar.hour(&set.clock, ts), Reading::Late)),
+            // The clock is all that shapes the hour of a model.
+            Reading::Share(share, samples, None) => {
+                signs(set, (kind, of, ts, Reading::Share(share, samples, Some(set.clock_digest))))
+            }
+            _ => signs(set, (kind, of, ts, reading)),
+        });
+    let devices = devices::signs(sources.statuses, sets.clone());
+    readings
         .concat(devices)
         .reduce_named("Alerts of a rule", |watch, signs, out| {
             out.extend(walk(watch, signs.iter().map(|(sign, _)| *sign)).into_iter().map(|alert| (alert, 1)));
         })
         .map(|(_, alert)| alert)
+        .concat(visits::blocked(sources.visits, sets))
+}
+
+/// All rules and the clock as one row a shard; none without a clock.
+fn rule_sets<'scope>(rules: &Rules<'scope>) -> RuleSets<'scope> {
+    let clock = rules.clock.clone().map(|clock| ((), Part::Clock(clock)));
+    let rules = rules.alerts.clone().map(|(rule, sum)| ((), Part::Rule(rule, sum)));
+    rules
+        .concat(clock)
+        .reduce_named("Alert rules", |(), parts, out| {
+            let rules: Vec<_> = parts
+                .iter()
+                .filter_map(|(p, _)| if let Part::Rule(rule, sum) = p { Some((*rule, *sum)) } else { None })
+                .collect();
+            let clock = parts.iter().find_map(|(p, _)| if let Part::Clock(clock) = p { Some(clock) } else { None });
+            out.extend(clock.filter(|_| !rules.is_empty()).map(|clock| {
+                let clock_digest = digest([&Rule::Clock(clock.clone())]);
+                (RuleSet { rules: rules.clone(), clock: clock.clone(), clock_digest }, 1)
+            }));
+        })
+        .flat_map(|((), set)| (0..SHARDS).map(move |shard| (shard, set.clone())))
+        .arrange_by_key_named("Arrange: alert rules")
+}
+
+/// What is watched, when, and what there is of it.
+type Read = (AlertKind, Of, EventTime, Reading);
+
+/// What comes to the filter of readings.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum In {
+    /// A rule of this kind, for the worker of this index.
+    Kind(u64, AlertKind),
+    /// A reading.
+    Read(Read),
+}
+
+/// The readings of the kinds that some rule watches: what nobody watches is kept in a map, and not arranged.
+fn watched<'scope>(
+    readings: VecCollection<'scope, Tick, Read, isize>,
+    rules: &Rules<'scope>,
+) -> VecCollection<'scope, Tick, Read, isize> {
+    let peers = readings.scope().peers() as u64;
+    let kinds =
+        rules.alerts.clone().flat_map(move |(rule, _)| (0..peers).map(move |worker| In::Kind(worker, rule.kind)));
+    let route = |row: &In| match row {
+        In::Kind(worker, _) => *worker,
+        In::Read((_, of, ts, _)) => (of, ts).hashed(),
+    };
+    let mut kept: FastMap<Read, isize> = FastMap::default();
+    let mut rules: BTreeMap<AlertKind, isize> = BTreeMap::new();
+    let step = move |rows: Vec<Change<In>>, out: &mut Vec<Change<Read>>| {
+        let before = rules.clone();
+        let mut reads = Vec::new();
+        for (row, n) in rows {
+            match row {
+                In::Kind(_, kind) => *rules.entry(kind).or_default() += n,
+                In::Read(read) => reads.push((read, n)),
+            }
+        }
+        rules.retain(|_, n| *n != 0);
+        let changed = |kind: &AlertKind| before.contains_key(kind) != rules.contains_key(kind);
+        let edited = !before.keys().eq(rules.keys());
+        if edited {
+            let old = |read: &Read| changed(&read.0) && before.contains_key(&read.0);
+            out.extend(kept.iter().filter(|(read, _)| old(read)).map(|(read, n)| (*read, -n)));
+        }
+        for (read, n) in reads {
+            let count = kept.entry(read).or_default();
+            *count += n;
+            if *count == 0 {
+                kept.remove(&read);
+            }
+            if !changed(&read.0) && rules.contains_key(&read.0) {
+                out.push((read, n));
+            }
+        }
+        if edited {
+            let new = |read: &Read| changed(&read.0) && rules.contains_key(&read.0);
+            out.extend(kept.iter().filter(|(read, _)| new(read)).map(|(read, n)| (*read, *n)));
+        }
+    };
+    at_close(readings.map(In::Read).concat(kinds), "Readings that are watched", route, step)
+}
+
+/// The readings of hours, and which hours have facts that came late.
+fn readings<'scope>(sources: &Sources<'scope>) -> VecCollection<'scope, Tick, Read, isize> {
+    let quality = sources.quality.clone().flat_map(|h| {
+        let shares =
+            [(AlertKind::EmptyRate, h.qr_failed, h.sessions), (AlertKind::ExportSuccess, h.exports_ok, h.exports)];
+        shares.into_iter().filter(|(_, _, whole)| *whole > 0).map(move |(kind, part, whole)| {
+            let share = Share { part: part.into(), whole: whole.into() };
+            (kind, Of::source(h.camera), h.hour, Reading::Share(share, whole.into(), Some(h.rules)))
+        })
+    });
+    let stations = sources.stations.clone().flat_map(|h| {
+        let (part, whole) = (h.working_us.0.max(0) as u64, (h.working_us.0 + h.idle_us.0).max(0) as u64);
+        let reading = Reading::Share(Share { part, whole }, whole / 1_000_000, Some(h.rules));
+        (whole > 0).then_some((AlertKind::StationUtilisation, Of::source(h.station), h.hour, reading))
+    });
+    let all = Of::source(Name::default());
+    let floor = sources.floor.clone().flat_map(move |h| {
+        let share = Share { part: h.worker_utilisation_ppm, whole: u64::from(h.workers) * 1_000_000 };
+        let there = (h.active_us.0 + h.idle_us.0).max(0) as u64;
+        let reading = Reading::Share(share, there / 1_000_000, Some(h.rules));
+        (h.workers > 0).then_some((AlertKind::FloorUtilisation, all, h.hour, reading))
+    });
+    let events = sources.late.clone().flat_map(move |(h, timed)| {
+        let of = Of { source: h.source, model: Some([h.event_type, h.model, h.version]) };
+        let time = [(AlertKind::StationUtilisation, Of::source(h.source)), (AlertKind::FloorUtilisation, all)];
+        let time = time.into_iter().filter(move |_| timed);
+        time.chain([(AlertKind::Confidence, of)]).map(move |(kind, of)| (kind, of, h.hour, Reading::Late))
+    });
+    let exports = sources.exports.clone().flat_map(|e| {
+        let read = (AlertKind::ExportSuccess, Of::source(e.camera), e.session, Reading::LateSession);
+        (e.received_at - e.ts > LATE).then_some(read)
+    });
+    let models = sources.models.clone().map(|h| {
+        let of = Of { source: h.source, model: Some([h.event_type, h.model, h.model_version]) };
+        let share = Share { part: h.confidence_sum, whole: 10_000 * h.count };
+        (AlertKind::Confidence, of, h.hour, Reading::Share(share, h.count, None))
+    });
+    quality.concatenate([stations, floor, models, events, exports])
 }

@@ -42,8 +42,11 @@ pub const TRUST: usize = CONFIDENCE_BINS + 2;
 /// A quarter of an hour: every zone's hours begin with one.
 const QUARTER: Micros = Micros(15 * Micros::MINUTE.0);
 
-/// Model hours share this many join keys towards the one clock and the one rule.
+/// Quarters share this many join keys towards the one clock.
 const SHARDS: u64 = 64;
+
+/// Whose hours: source, event type, model, version.
+type ModelName = (Name, Name, Name, Name);
 
 /// Adds `n` reports of this confidence.
 pub fn add(sums: &mut [isize; TRUST], confidence: Score, n: isize) {
@@ -53,12 +56,20 @@ pub fn add(sums: &mut [isize; TRUST], confidence: Score, n: isize) {
     sums[CONFIDENCE_BINS + 1] += (score * score) as isize * n;
 }
 
+/// What is known of models.
+pub struct Drift<'scope> {
+    /// The view.
+    pub rows: VecCollection<'scope, Tick, DriftHour, isize>,
+    /// The view.
+    pub requests: VecCollection<'scope, Tick, RetrainRequest, isize>,
+}
+
 /// Both views.
 pub fn drift<'scope>(
     events: VecCollection<'scope, Tick, (ModelHour, u8), isize>,
     points: VecCollection<'scope, Tick, (TrackKey, Point), isize>,
     rules: &Rules<'scope>,
-) -> (VecCollection<'scope, Tick, DriftHour, isize>, VecCollection<'scope, Tick, RetrainRequest, isize>) {
+) -> Drift<'scope> {
     let mut sums: Sums<ModelHour, TRUST> = Sums::default();
     let quarters = at_close(
         points,
@@ -87,7 +98,7 @@ pub fn drift<'scope>(
         .join_core(clocks.arrange_by_key_named("Arrange: clock for reports"), move |_, (key, place), clock| {
             [(ModelHour { hour: calendar.hour(clock, key.hour), ..*key }, *place)]
         });
-    let hours = totals(
+    let rows = totals(
         events.concat(cameras),
         "Hour of a model",
         |(key, _)| *key,
@@ -107,12 +118,9 @@ pub fn drift<'scope>(
             }
         },
     );
-    let requests = requests(hours.clone(), rules);
-    (hours, requests)
+    let requests = requests(rows.clone(), rules);
+    Drift { rows, requests }
 }
-
-/// Whose hours are walked: source, event type, model, version.
-type Walk = (Name, Name, Name, Name);
 
 /// Reports of an hour and the sum of their confidences.
 type Reports = (u64, u64);
@@ -123,7 +131,7 @@ enum In {
     /// The rule, for the worker of this index.
     Rule(u64, DriftRule),
     /// An hour of a model.
-    Hour(Walk, EventTime, Reports),
+    Hour(ModelName, EventTime, Reports),
 }
 
 fn requests<'scope>(
@@ -134,7 +142,7 @@ fn requests<'scope>(
     let rule = rules.drift.clone().flat_map(move |rule| (0..peers).map(move |worker| In::Rule(worker, rule.clone())));
     let hours = hours
         .map(|h| In::Hour((h.source, h.event_type, h.model, h.model_version), h.hour, (h.count, h.confidence_sum)));
-    let mut walks = Walks::default();
+    let mut walks = ModelNames::default();
     let route = |row: &In| match row {
         In::Rule(worker, _) => *worker,
         In::Hour(walk, ..) => walk.hashed(),
@@ -152,14 +160,14 @@ struct Line {
 /// The hours of all models in order, and the rules, the same on every worker: of several, which a valid site has not,
 /// the least counts.
 #[derive(Default)]
-struct Walks {
-    lines: BTreeMap<Walk, Line>,
+struct ModelNames {
+    lines: BTreeMap<ModelName, Line>,
     rules: BTreeMap<DriftRule, isize>,
 }
 
-impl Walks {
+impl ModelNames {
     fn step(&mut self, rows: Vec<Change<In>>, out: &mut Vec<Change<RetrainRequest>>) {
-        let mut touched: BTreeMap<Walk, BTreeMap<EventTime, Option<Reports>>> = BTreeMap::new();
+        let mut touched: BTreeMap<ModelName, BTreeMap<EventTime, Option<Reports>>> = BTreeMap::new();
         let before = self.rules.keys().next().cloned();
         for (row, diff) in rows {
             match row {
@@ -217,7 +225,7 @@ impl Weight {
 
 impl Line {
     /// Walks the hours under the rule and says what is asked otherwise than before.
-    fn walk(&mut self, walk: &Walk, rule: Option<&DriftRule>, out: &mut Vec<Change<RetrainRequest>>) {
+    fn walk(&mut self, walk: &ModelName, rule: Option<&DriftRule>, out: &mut Vec<Change<RetrainRequest>>) {
         let before = std::mem::take(&mut self.requests);
         if let Some(rule) = rule {
             let mut run: Vec<(EventTime, u64, u64)> = Vec::new();
@@ -240,7 +248,7 @@ impl Line {
 
 /// The request that a run of unsure hours makes, if it is long enough.
 fn request(
-    (source, event_type, model, model_version): &Walk,
+    (source, event_type, model, model_version): &ModelName,
     rule: &DriftRule,
     run: &[(EventTime, u64, u64)],
 ) -> Option<RetrainRequest> {

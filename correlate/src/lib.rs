@@ -9,8 +9,11 @@
 //!                        ├ reads, misses, motion ⋈ profiles, now → packing_sessions ─┐
 //!                        ├ reviews, exports ─────────────────────────────────────────┴→ quality_hours, quality_cameras
 //!                        │                                                              │
-//!                        ├ device statuses ─────────────────────────────────────────────┴ ⋈ alert rules → alerts
-//!                        ├ events → tally → worker_hours, station_hours → floor_hours; unregistered
+//!                        ├ device statuses ─────────────────────────────────────────────┤
+//!                        │                      hours of work and models, gate_events ──┴ ⋈ alert rules → alerts
+//!                        ├ events → tally ───────────────────────────────────┬→ worker_hours, station_hours → floor_hours
+//!                        │    └→ unregistered                                 │
+//!                        ├ visits, coverage, motion, reads ⋈ station zones ──┘
 //!                        ├ events, points → drift_hours → retrain_requests
 //!                        ├ late → late_facts
 //!                        ├ marks ⋈ shifts, holidays, now ────────→ attendance_days
@@ -20,7 +23,7 @@
 //! Facts, rules and now may arrive at any worker, in any order, in any multiplicity. A closed tick means that the
 //! rows are what the definitions say of everything up to that tick. No operator reads a clock or a file.
 //! Reductions are keyed by small integers and see one minute, hour, day, track or session at a time; those above them
-//! see the days of one month or camera, or the bad and good hours of one alert rule at one camera.
+//! see the days of one month or camera, the bad and good hours of one alert rule at what it watches, or who was at one station.
 
 #![deny(missing_docs)]
 
@@ -76,14 +79,10 @@ pub fn correlate<'scope>(
     let rules = Rules::split(rules);
 
     let generation_ends = coverage::generation_ends(facts.coverage.clone());
-    let sessions = packing::sessions(&facts, generation_ends.clone(), &rules, now.clone());
+    let sightings = packing::Sightings::new(facts.reads, facts.motion);
+    let sessions = packing::sessions(sightings.clone(), facts.misses, generation_ends.clone(), &rules, now.clone());
 
-    let work = productivity::work(facts.events, &rules);
-    let (drift_hours, retrain_requests) = drift::drift(work.models, facts.points.clone(), &rules);
-    let quality = quality::quality(sessions.clone(), facts.reviews, facts.exports, &rules);
-    let alerts = alerts::alerts(quality.hours.clone(), facts.statuses, &rules);
-
-    let polylines = polyline::polylines(facts.points);
+    let polylines = polyline::polylines(facts.points.clone());
     let fates = polyline::fates(polylines.clone(), facts.ends, generation_ends);
     let polylines = polylines.map(|line| (line.track.shard(), line));
     let visits = zones::visits(polylines.clone(), fates.clone(), rules.zones.clone());
@@ -92,10 +91,26 @@ pub fn correlate<'scope>(
     let observed = coverage::observed_minutes(facts.coverage.clone());
     let occupancy = occupancy::occupancy(crossings.clone(), visits.clone(), observed.clone(), &rules);
     let dwell_days = dwell::dwell_days(visits.clone(), &rules);
+    let seen = productivity::Seen { visits: visits.clone(), observed: observed.clone(), sightings };
     let coverage_hours = coverage::coverage_hours(observed, facts.coverage, facts.faults, rules.clock.clone());
 
+    let work = productivity::work(facts.events, seen, &rules);
+    let drift = drift::drift(work.models, facts.points, &rules);
+    let quality = quality::quality(sessions.clone(), facts.reviews, facts.exports.clone(), &rules);
+
     let attendance_days = attendance::attendance_days(facts.marks, &rules, now);
-    let (gate_events, gate_read_hours) = gate::gate(facts.plates, &rules);
+    let gate = gate::gate(facts.plates, &rules);
+    let sources = alerts::Sources {
+        quality: quality.hours.clone(),
+        exports: facts.exports,
+        statuses: facts.statuses,
+        stations: work.stations.clone(),
+        floor: work.floor.clone(),
+        models: drift.rows.clone(),
+        late: work.late,
+        visits: gate.events.clone(),
+    };
+    let alerts = alerts::alerts(sources, &rules);
 
     let rows = sessions.map(ViewRow::from).concatenate([
         visits.map(ViewRow::from),
@@ -107,8 +122,8 @@ pub fn correlate<'scope>(
         work.stations.map(ViewRow::from),
         work.floor.map(ViewRow::from),
         work.unregistered.map(ViewRow::from),
-        drift_hours.map(ViewRow::from),
-        retrain_requests.map(ViewRow::from),
+        drift.rows.map(ViewRow::from),
+        drift.requests.map(ViewRow::from),
         facts.late.map(ViewRow::from),
         occupancy.sums.days.map(ViewRow::from),
         occupancy.sums.months.map(ViewRow::from),
@@ -117,8 +132,8 @@ pub fn correlate<'scope>(
         quality.cameras.map(ViewRow::from),
         alerts.map(ViewRow::from),
         attendance_days.map(ViewRow::from),
-        gate_events.map(ViewRow::from),
-        gate_read_hours.map(ViewRow::from),
+        gate.events.map(|(event, _)| ViewRow::from(event)),
+        gate.hours.map(ViewRow::from),
     ]);
     Derived { rows, receipts: receipts.concat(work.receipts) }
 }

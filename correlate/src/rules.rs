@@ -7,8 +7,8 @@
 use differential_dataflow::VecCollection;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{
-    AlertRule, ClockRule, DriftRule, GateRule, HolidayRule, LineRule, PackingRule, PlateFormatRule, PlateRule,
-    ProductivityRule, Rule, ShiftRule, StationRule, WorkerRule, ZoneRule, digest,
+    AlertRule, BadgeRule, ClockRule, DriftRule, GateRule, HolidayRule, LineRule, PackingRule, PlateFormatRule,
+    PlateRule, ProductivityRule, Rule, ShiftRule, StationRule, StationZoneRule, WorkerRule, ZoneRule, digest,
 };
 use gemba_schemas::time::Tick;
 
@@ -42,6 +42,10 @@ pub struct Rules<'scope> {
     pub plate_formats: VecCollection<'scope, Tick, (PlateFormatRule, Name), isize>,
     /// Listed plates.
     pub plates: VecCollection<'scope, Tick, (PlateRule, Name), isize>,
+    /// Zones that stand for stations.
+    pub station_zones: VecCollection<'scope, Tick, StationZoneRule, isize>,
+    /// Workers' badges.
+    pub badges: VecCollection<'scope, Tick, BadgeRule, isize>,
 }
 
 impl<'scope> Rules<'scope> {
@@ -86,6 +90,8 @@ impl<'scope> Rules<'scope> {
             gates: kind!(Gate),
             plate_formats: kind!(PlateFormat),
             plates: kind!(Plate),
+            station_zones: plain!(StationZone),
+            badges: plain!(Badge),
         }
     }
 }

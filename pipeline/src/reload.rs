@@ -66,6 +66,8 @@ impl Reload {
 
 /// A digest of everything that footage is looked at with.
 fn vision(site: &Site) -> Name {
-    let cameras: Vec<_> = site.cameras.iter().map(|c| (&c.name, &c.source, c.needs())).collect();
+    // With the rectangles of areas: those around stations follow their zones.
+    let looks = |c| site.vision_digest_text(c);
+    let cameras: Vec<_> = site.cameras.iter().map(|c| (&c.name, &c.source, c.needs(), looks(c))).collect();
     text_digest(&format!("{:?}{cameras:?}", site.models))
 }

@@ -2,8 +2,10 @@
 //! [`Site::rules`](crate::site::Site::rules); correlate knows nothing else of the configuration.
 
 mod alert;
+mod station;
 
 pub use alert::{AlertKind, AlertRule, Severity};
+pub use station::{BadgeRule, STATION_KIND, StationZoneRule};
 
 use crate::calendar::Day;
 use crate::geometry::Point;
@@ -45,6 +47,10 @@ pub enum Rule {
     PlateFormat(PlateFormatRule),
     /// A plate on a list.
     Plate(PlateRule),
+    /// A zone that stands for a workstation.
+    StationZone(StationZoneRule),
+    /// A worker's badge.
+    Badge(BadgeRule),
 }
 
 /// The site's local time.

@@ -31,6 +31,10 @@ pub struct Clip {
     pub shown: Vec<(f64, f64, &'static str)>,
     /// A floor: when a figure walks from the left edge to the right, or back if the times are the other way round.
     pub walks: Vec<(f64, f64)>,
+    /// A floor: when a figure stands in the middle, and when it moves an arm there.
+    pub stands: Vec<(f64, f64)>,
+    /// See `stands`.
+    pub works: Vec<(f64, f64)>,
     /// Frames from this time on carry times that are `.1` seconds later.
     pub jump: Option<(f64, f64)>,
 }
@@ -101,6 +105,14 @@ fn draw(clip: &Clip, t: f64) -> Planes {
         if within(from.min(to), from.max(to)) {
             let x = ((t - from) / (to - from) * (SIZE.0 + 60) as f64) as i64 - 60;
             figure(&mut planes, x, 140);
+        }
+    }
+    if clip.stands.iter().any(|&(from, to)| within(from, to)) {
+        figure(&mut planes, 290, 140);
+        if clip.works.iter().any(|&(from, to)| within(from, to)) {
+            // Up and down before the body, never twice the same at any rate of sampling.
+            let frame = (t * f64::from(FPS)).round() as usize;
+            rect(&mut planes, 280, 150 + frame * 5 % 7 * 12, 80, 24, 235);
         }
     }
     planes

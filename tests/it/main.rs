@@ -20,3 +20,4 @@ mod footage;
 mod golden;
 mod power;
 mod replay;
+mod station;

@@ -7,20 +7,17 @@
 //! A report is a share: online 0, degraded one half, offline 1. A day's reports are made runs of bad and of good ones, so
 //! the walk sees few signs however often a device reports; the walk goes on where a run goes on the next day.
 
-use super::{Share, Side, Sign, Watch, side, worse};
+use super::{Of, RuleSets, SHARDS, Share, Side, Sign, Watch, chosen, side, worse};
 use differential_dataflow::VecCollection;
-use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
-use differential_dataflow::trace::implementations::ValSpine;
+use differential_dataflow::hashable::Hashable;
 use gemba_schemas::fact::{DeviceState, DeviceStatus};
-use gemba_schemas::id::{FactId, Name};
+use gemba_schemas::id::FactId;
 use gemba_schemas::rule::{AlertKind, AlertRule};
 use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::view::LATE;
 use serde::{Deserialize, Serialize};
 
 const DAY: Micros = Micros(24 * Micros::HOUR.0);
-
-/// The rules that apply, with their digests.
-type Watches<'scope> = Arranged<'scope, TraceAgent<ValSpine<(Name, AlertKind), (AlertRule, Name), Tick, isize>>>;
 
 /// What is left of a status. Ordered by time; of one instant the last to arrive comes last.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -51,9 +48,12 @@ impl Report {
     }
 }
 
-/// The runs of a day's reports, in order, each at its first report.
+/// The runs of a day's reports, each at its first report, and the instants of those that came late.
 fn runs(rule: &AlertRule, reports: &[(&Report, isize)]) -> Vec<(EventTime, Sign)> {
     let mut runs: Vec<(EventTime, Sign)> = Vec::new();
+    let late = reports.iter().filter(|(r, _)| r.received_at - r.ts > LATE).map(|(r, _)| (r.ts, Sign::Late));
+    let mut late: Vec<_> = late.collect();
+    late.dedup();
     for (i, (report, _)) in reports.iter().enumerate() {
         if reports.get(i + 1).is_some_and(|(next, _)| next.ts == report.ts) {
             continue;
@@ -67,27 +67,31 @@ fn runs(rule: &AlertRule, reports: &[(&Report, isize)]) -> Vec<(EventTime, Sign)
                 *samples += 1;
             }
             (Some(Side::Bad), _) => {
-                let sign = Sign::Bad { value, worst: value, samples: 1, hours: 0, message: report.message() };
+                let message = report.message();
+                let sign = Sign::Bad { value, worst: value, samples: 1, hours: 0, message, rules: None };
                 runs.push((report.ts, sign));
             }
         }
     }
+    runs.extend(late);
     runs
 }
 
 /// The signs of every device for the rules that watch it.
 pub(super) fn signs<'scope>(
     statuses: VecCollection<'scope, Tick, DeviceStatus, isize>,
-    watches: Watches<'scope>,
+    sets: RuleSets<'scope>,
 ) -> VecCollection<'scope, Tick, (Watch, (EventTime, Sign)), isize> {
     statuses
         .map(|s| {
             let report = Report { ts: s.ts, received_at: s.received_at, id: s.id, state: s.state, detail: s.detail };
-            ((s.device, AlertKind::DeviceOffline), report)
+            (s.device.hashed() % SHARDS, (s.device, report))
         })
         .arrange_by_key_named("Arrange: reports of devices")
-        .join_core(watches, |&(camera, _), report, &(rule, rules)| {
-            [((Watch { camera, rule, rules }, report.ts.floor(DAY)), report.clone())]
+        .join_core(sets, |_, (device, report), set| {
+            let rules = chosen(set, AlertKind::DeviceOffline, *device);
+            let watches = rules.map(|(rule, rules)| Watch { of: Of::source(*device), rule, rules });
+            watches.map(|watch| ((watch, report.ts.floor(DAY)), report.clone())).collect::<Vec<_>>()
         })
         .reduce_named("Runs of reports of a day", |(watch, _), reports, out| {
             out.extend(runs(&watch.rule, reports).into_iter().map(|run| (run, 1)));

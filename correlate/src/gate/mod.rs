@@ -19,7 +19,7 @@ use gemba_schemas::id::Name;
 use gemba_schemas::rule::{ClockRule, GateRule, PlateFormatRule, PlateList, PlateRule, Rule, digest, joined};
 use gemba_schemas::score::Score;
 use gemba_schemas::time::{EventTime, Micros, Tick};
-use gemba_schemas::view::{GateEvent, GateReadHour, GateStatus, ReadOutcome};
+use gemba_schemas::view::{GateEvent, GateReadHour, GateStatus, LATE, ReadOutcome};
 use plate::{Format, Patterns};
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,7 @@ struct Read {
     ts: EventTime,
     text: String,
     confidence: Score,
+    late: bool,
 }
 
 /// What a read is, at first sight.
@@ -83,6 +84,8 @@ struct Run {
     last: EventTime,
     reads: u32,
     best: Score,
+    /// Whether a read came late.
+    late: bool,
 }
 
 impl Run {
@@ -91,6 +94,7 @@ impl Run {
         self.last = self.last.max(next.last);
         self.reads = self.reads.saturating_add(next.reads);
         self.best = self.best.max(next.best);
+        self.late |= next.late;
     }
 
     fn is_event(&self, agreement: &Agreement) -> bool {
@@ -147,15 +151,23 @@ fn merge(runs: impl Iterator<Item = Run>, gap: Micros) -> Vec<Run> {
     merged
 }
 
+/// What is known of a gate.
+pub struct Gate<'scope> {
+    /// The view, and whether a read of the visit came late.
+    pub events: VecCollection<'scope, Tick, (GateEvent, bool), isize>,
+    /// The view.
+    pub hours: VecCollection<'scope, Tick, GateReadHour, isize>,
+}
+
 /// Both views.
-pub fn gate<'scope>(
-    reads: VecCollection<'scope, Tick, PlateRead, isize>,
-    rules: &Rules<'scope>,
-) -> (VecCollection<'scope, Tick, GateEvent, isize>, VecCollection<'scope, Tick, GateReadHour, isize>) {
+pub fn gate<'scope>(reads: VecCollection<'scope, Tick, PlateRead, isize>, rules: &Rules<'scope>) -> Gate<'scope> {
     let plans = plans(rules).flat_map(|plan| (0..SHARDS).map(move |shard| (shard, plan.clone())));
     let (mut calendar, mut patterns) = (Calendar::default(), Patterns::default());
     let sights = reads
-        .map(|r| (r.id.0 % SHARDS, Read { camera: r.camera, ts: r.ts, text: r.text, confidence: r.confidence }))
+        .map(|r| {
+            let late = r.received_at - r.ts > LATE;
+            (r.id.0 % SHARDS, Read { camera: r.camera, ts: r.ts, text: r.text, confidence: r.confidence, late })
+        })
         .arrange_by_key_named("Arrange: plate reads")
         .join_core(plans.arrange_by_key_named("Arrange: gate"), move |_, read, plan| {
             let hour = calendar.hour(&plan.clock, read.ts);
@@ -163,16 +175,16 @@ pub fn gate<'scope>(
                 Sight::Plate(lane) => (Some(lane), None),
                 Sight::Refused(outcome) => (None, Some(((read.camera, hour, outcome), plan.agreement.rules))),
             };
-            [(lane.map(|lane| ((lane, hour), (read.ts, read.confidence))), refused)]
+            [(lane.map(|lane| ((lane, hour), (read.ts, read.confidence, read.late))), refused)]
         });
     let refused = sights.clone().flat_map(|(_, refused)| refused);
 
     let findings = sights
         .flat_map(|(read, _)| read)
         .reduce_named("Reads of a plate in an hour", |(lane, _), reads, out| {
-            let runs = reads.iter().map(|((ts, confidence), n)| {
+            let runs = reads.iter().map(|((ts, confidence, late), n)| {
                 let reads = u32::try_from(*n).unwrap_or(0);
-                Run { first: *ts, last: *ts, reads, best: *confidence }
+                Run { first: *ts, last: *ts, reads, best: *confidence, late: *late }
             });
             out.extend(merge(runs, lane.agreement.gap).into_iter().map(|run| (run, 1)));
         })
@@ -199,7 +211,7 @@ pub fn gate<'scope>(
         Finding::Event(visit) => Some((lane, visit)),
         Finding::Share(..) => None,
     });
-    (listed(events, rules), hours(refused.concat(shares)))
+    Gate { events: listed(events, rules), hours: hours(refused.concat(shares)) }
 }
 
 /// The gate with its formats and clock: one row; none without a gate or a clock.
@@ -229,7 +241,7 @@ fn hours<'scope>(
 fn listed<'scope>(
     events: VecCollection<'scope, Tick, (Lane, Run), isize>,
     rules: &Rules<'scope>,
-) -> VecCollection<'scope, Tick, GateEvent, isize> {
+) -> VecCollection<'scope, Tick, (GateEvent, bool), isize> {
     let entries = rules.plates.clone().map(|(entry, sum)| (entry.plate.clone(), (entry, sum)));
     let holding = events
         .clone()
@@ -248,7 +260,7 @@ fn listed<'scope>(
             // The last two only make the choice unique.
             let first = entries
                 .min_by_key(|(entry, _)| (entry.list, entry.added, entry.reason.as_str(), entry.from, entry.until));
-            out.push((event(lane, visit, first), 1));
+            out.push(((event(lane, visit, first), visit.late), 1));
         })
         .map(|(_, row)| row)
 }

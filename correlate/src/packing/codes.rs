@@ -6,10 +6,8 @@
 //! in the hour of that first sight, so each pair meets once. The first 35 days of a window count.
 
 use super::chain::{Session, Stand};
-use super::{Profile, Read, allows};
+use super::{ByCamera, Profile, Read, allows};
 use differential_dataflow::VecCollection;
-use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
-use differential_dataflow::trace::implementations::ValSpine;
 use gemba_schemas::fact::CodeMiss;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::PackingRule;
@@ -18,8 +16,6 @@ use gemba_schemas::view::{PackingSession, SessionStatus, SessionVerdict};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-type ByCamera<'scope, V> = Arranged<'scope, TraceAgent<ValSpine<Name, V, Tick, isize>>>;
 
 /// Hours of a window that are looked at: 35 days, the horizon of facts.
 const HOURS: usize = 35 * 24;

@@ -17,11 +17,12 @@
 mod chain;
 mod codes;
 
-use super::dedupe::Kinds;
 use super::rules::Rules;
 use chain::Spell;
 use differential_dataflow::VecCollection;
-use gemba_schemas::fact::{CodeRead, MotionSpan};
+use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
+use differential_dataflow::trace::implementations::ValSpine;
+use gemba_schemas::fact::{CodeMiss, CodeRead, MotionSpan};
 use gemba_schemas::id::{Generation, Name};
 use gemba_schemas::rule::PackingRule;
 use gemba_schemas::time::{EventTime, Micros, Tick};
@@ -66,11 +67,45 @@ impl Profile {
 
 /// What is left of a code read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Read {
+pub struct Read {
     generation: Generation,
-    area: Name,
-    text: String,
+    /// Area it was read in.
+    pub area: Name,
+    /// What it says.
+    pub text: String,
     spell: Spell,
+}
+
+impl Read {
+    /// The first and the last sighting.
+    pub fn seen(&self) -> (EventTime, EventTime) {
+        (self.spell.first, self.spell.last)
+    }
+}
+
+/// Rows by camera.
+pub type ByCamera<'scope, V> = Arranged<'scope, TraceAgent<ValSpine<Name, V, Tick, isize>>>;
+
+/// What cameras read and saw moving, arranged once for all who look at it.
+#[derive(Clone)]
+pub struct Sightings<'scope> {
+    /// Codes that were read.
+    pub reads: ByCamera<'scope, Read>,
+    /// Motion.
+    pub motion: ByCamera<'scope, MotionSpan>,
+}
+
+impl<'scope> Sightings<'scope> {
+    /// Of the facts.
+    pub fn new(
+        reads: VecCollection<'scope, Tick, CodeRead, isize>,
+        motion: VecCollection<'scope, Tick, MotionSpan, isize>,
+    ) -> Self {
+        Self {
+            reads: reads.map(read).arrange_by_key_named("Arrange: reads by camera"),
+            motion: motion.map(|span| (span.camera, span)).arrange_by_key_named("Arrange: motion by camera"),
+        }
+    }
 }
 
 fn read(r: CodeRead) -> (Name, Read) {
@@ -113,7 +148,8 @@ fn moving(span: &MotionSpan, rule: &PackingRule) -> Vec<Spell> {
 
 /// The view.
 pub fn sessions<'scope>(
-    kinds: &Kinds<'scope>,
+    sightings: Sightings<'scope>,
+    misses: VecCollection<'scope, Tick, CodeMiss, isize>,
     generation_ends: VecCollection<'scope, Tick, ((Name, Generation), EventTime), isize>,
     rules: &Rules<'scope>,
     now: VecCollection<'scope, Tick, EventTime, isize>,
@@ -123,28 +159,23 @@ pub fn sessions<'scope>(
         .clone()
         .map(|(rule, sum)| (rule.camera, (rule, sum)))
         .arrange_by_key_named("Arrange: packing profiles");
-    let reads = kinds.reads.clone().map(read).arrange_by_key_named("Arrange: reads by camera");
+    let Sightings { reads, motion } = sightings;
 
     let trigger = reads.clone().join_core(rules.clone(), |_, read, (rule, sum)| {
         let own = rule.trigger.as_ref() == Some(&read.text) && allows(rule.trigger_area, read.area);
         own.then(|| (Profile::of(rule, *sum, read.generation), read.spell))
     });
-    let motion = kinds
-        .motion
-        .clone()
-        .map(|span| (span.camera, span))
-        .arrange_by_key_named("Arrange: motion by camera")
-        .join_core(rules.clone(), |_, span, (rule, sum)| {
-            let own = rule.trigger.is_none()
-                && rule.motion_area.map_or_else(|| span.area.as_str() == "frame", |area| area == span.area);
-            let profile = Profile::of(rule, *sum, span.generation);
-            let spells = if own { moving(span, rule) } else { Vec::new() };
-            spells.into_iter().map(move |spell| (profile, spell))
-        });
+    let motion = motion.join_core(rules.clone(), |_, span, (rule, sum)| {
+        let own = rule.trigger.is_none()
+            && rule.motion_area.map_or_else(|| span.area.as_str() == "frame", |area| area == span.area);
+        let profile = Profile::of(rule, *sum, span.generation);
+        let spells = if own { moving(span, rule) } else { Vec::new() };
+        spells.into_iter().map(move |spell| (profile, spell))
+    });
     let ends = generation_ends
         .map(|((camera, generation), end)| (camera, (generation, end)))
         .arrange_by_key_named("Arrange: ended generations for packing")
         .join_core(rules.clone(), |_, (generation, end), (rule, sum)| [(Profile::of(rule, *sum, *generation), *end)]);
     let sessions = chain::sessions(trigger.concat(motion), ends, now);
-    codes::rows(sessions, reads, kinds.misses.clone(), rules)
+    codes::rows(sessions, reads, misses, rules)
 }

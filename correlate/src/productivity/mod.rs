@@ -10,10 +10,15 @@
 //!                                                      └ receipts
 //! ```
 //!
-//! Adding to an hour costs the same however much is in it.
+//! What cameras see adds to the sums of an hour, too: see [`stations`]. Where one watches a station events stand for no
+//! time. Adding to an hour costs the same however much is in it.
 
+mod stations;
 pub(crate) mod tally;
 mod timeline;
+mod watched;
+
+pub use stations::Seen;
 
 use crate::dedupe::Receipt;
 use crate::drift::ModelHour;
@@ -24,13 +29,16 @@ use crate::tick::at_close;
 use differential_dataflow::VecCollection;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::id::Name;
-use gemba_schemas::rule::{ClockRule, ProductivityRule, Rule, StationRule, WorkerRule, digest};
+use gemba_schemas::rule::{
+    BadgeRule, ClockRule, ProductivityRule, Rule, StationRule, StationZoneRule, WorkerRule, digest,
+};
 use gemba_schemas::time::{EventTime, Micros, Tick};
 use gemba_schemas::view::{FloorHour, NameKind, StationHour, Unregistered, WorkerHour};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tally::{AMOUNTS, EVENTS, Hour, In, Out, Tally, UNITS};
 use timeline::Timelines;
+use watched::Watched;
 
 /// All that decides how an event counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,8 +48,14 @@ pub struct Settings {
     /// Registered names, sorted.
     workers: Vec<Name>,
     stations: Vec<Name>,
-    /// Of the clock and the productivity rule.
+    /// Of the clock, the productivity rule, and which stations are watched.
     digest: Name,
+    /// Of all that shapes an hour of the floor.
+    floor: Name,
+    /// What cameras have a part in.
+    watched: Watched,
+    /// Whether alerts look at events, so that it matters which came late.
+    alerts: bool,
 }
 
 impl Settings {
@@ -52,6 +66,11 @@ impl Settings {
         };
         known.binary_search(&name).is_ok()
     }
+
+    /// Somebody's hour, with the digest of what shapes it.
+    fn hour(&self, kind: NameKind, name: Name, hour: EventTime) -> Hour {
+        Hour { kind, name, hour, rules: self.watched.digest_of(kind, name).unwrap_or(self.digest) }
+    }
 }
 
 /// The parts of settings; the order of variants is that in which they are put together.
@@ -61,6 +80,9 @@ enum Part {
     Worker(WorkerRule),
     Station(StationRule),
     Clock(ClockRule),
+    Zone(StationZoneRule),
+    Badge(BadgeRule),
+    Alerts,
 }
 
 /// What an hour of a worker or station comes to.
@@ -84,15 +106,24 @@ pub struct Work<'scope> {
     pub unregistered: VecCollection<'scope, Tick, Unregistered, isize>,
     /// Additions to hours of models, for drift.
     pub models: VecCollection<'scope, Tick, (ModelHour, u8), isize>,
+    /// Hours of models with an event that came late, and whether it stands for time.
+    pub late: VecCollection<'scope, Tick, (ModelHour, bool), isize>,
     /// Events that were there already.
     pub receipts: VecCollection<'scope, Tick, Receipt, isize>,
 }
 
 /// All views about work.
-pub fn work<'scope>(events: VecCollection<'scope, Tick, Event, isize>, rules: &Rules<'scope>) -> Work<'scope> {
+pub fn work<'scope>(
+    events: VecCollection<'scope, Tick, Event, isize>,
+    seen: Seen<'scope>,
+    rules: &Rules<'scope>,
+) -> Work<'scope> {
     let scope = events.scope();
     let peers = scope.peers() as u64;
-    let settings = settings(rules).flat_map(move |s| (0..peers).map(move |worker| In::Settings(worker, s.clone())));
+    let all_settings = settings(rules);
+    let seen = stations::additions(seen, all_settings.clone(), rules);
+    let settings =
+        all_settings.clone().flat_map(move |s| (0..peers).map(move |worker| In::Settings(worker, s.clone())));
     let mut tally = Tally::default();
     let route = |row: &In| match row {
         In::Settings(worker, _) => *worker,
@@ -115,7 +146,7 @@ pub fn work<'scope>(events: VecCollection<'scope, Tick, Event, isize>, rules: &R
         move |rows, out| timelines.step(rows, out),
     );
     let hours = totals(
-        only!(Out::Hour(hour, place) => (hour, place)).concat(until_next),
+        only!(Out::Hour(hour, place) => (hour, place)).concatenate([until_next, seen]),
         "Sums of an hour",
         |(hour, _)| *hour,
         |(_, place), n, sums: &mut [isize; AMOUNTS]| sums[usize::from(*place)] += n,
@@ -129,9 +160,10 @@ pub fn work<'scope>(events: VecCollection<'scope, Tick, Event, isize>, rules: &R
         stations: hours
             .clone()
             .flat_map(|(hour, total)| (hour.kind == NameKind::Station).then(|| station_hour(&hour, &total))),
-        floor: floor(hours),
+        floor: floor(hours, all_settings),
         unregistered: unregistered(strangers),
         models: only!(Out::Model(hour, place) => (hour, place)),
+        late: only!(Out::Late(hour, timed) => (hour, timed)),
         receipts: only!(Out::Refused(receipt) => receipt),
     }
 }
@@ -149,10 +181,14 @@ fn settings<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Settin
         rules.workers.clone().map(|r| ((), Part::Worker(r))),
         rules.stations.clone().map(|r| ((), Part::Station(r))),
         rules.clock.clone().map(|r| ((), Part::Clock(r))),
+        rules.station_zones.clone().map(|r| ((), Part::Zone(r))),
+        rules.badges.clone().map(|r| ((), Part::Badge(r))),
+        rules.alerts.clone().flat_map(|(r, _)| r.kind.is_of_events().then_some(((), Part::Alerts))),
     ]);
     parts
         .reduce_named("Settings of productivity", |(), parts, out| {
             let (mut clock, mut rule, mut workers, mut stations) = (None, None, Vec::new(), Vec::new());
+            let (mut zones, mut badges, mut alerts) = (Vec::new(), Vec::new(), false);
             for (part, _) in parts {
                 match part {
                     // Of several, which a valid site has not, the least.
@@ -160,13 +196,18 @@ fn settings<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Settin
                     Part::Clock(r) => clock = Some(r),
                     Part::Worker(r) => workers.push(r.worker),
                     Part::Station(r) => stations.push(r.station),
+                    Part::Zone(r) => zones.push(r),
+                    Part::Badge(r) => badges.push(r),
+                    Part::Alerts => alerts = true,
                 }
             }
             let (Some(clock), Some(rule)) = (clock, rule) else { return };
             workers.sort_unstable();
             stations.sort_unstable();
             let digest = digest([&Rule::Clock(clock.clone()), &Rule::Productivity(rule.clone())]);
-            out.push((Settings { clock: clock.clone(), rule: rule.clone(), workers, stations, digest }, 1));
+            let (watched, digest, floor) = Watched::new(&zones, &badges, digest);
+            let (clock, rule) = (clock.clone(), rule.clone());
+            out.push((Settings { clock, rule, workers, stations, digest, floor, watched, alerts }, 1));
         })
         .map(|((), settings)| settings)
 }
@@ -204,12 +245,14 @@ fn station_hour(hour: &Hour, total: &Total) -> StationHour {
 /// Sums of workers' hours, and counts and utilisations of both kinds.
 fn floor<'scope>(
     hours: VecCollection<'scope, Tick, (Hour, Total), isize>,
+    settings: VecCollection<'scope, Tick, Settings, isize>,
 ) -> VecCollection<'scope, Tick, FloorHour, isize> {
     const PLACES: usize = 9;
+    let settings = settings.map(|s| ((), s.floor)).arrange_by_key_named("Arrange: digest of the floor");
     totals(
         hours,
         "Hour of the floor",
-        |(hour, _)| (hour.hour, hour.rules),
+        |(hour, _)| hour.hour,
         |(hour, total), n, sums: &mut [isize; PLACES]| {
             let [active, idle, absent] = total.time;
             let there = active + idle;
@@ -226,7 +269,7 @@ fn floor<'scope>(
             };
             sums.iter_mut().zip(amounts).for_each(|(sum, amount)| *sum += amount * n);
         },
-        |(hour, rules), sums| {
+        |hour, sums| {
             let [active, idle, absent, units, events, workers, worker_share, stations, station_share] =
                 sums.map(|n| n as i64);
             FloorHour {
@@ -241,15 +284,18 @@ fn floor<'scope>(
                 worker_utilisation_ppm: worker_share as u64,
                 stations: stations as u32,
                 station_utilisation_ppm: station_share as u64,
-                rules: *rules,
+                rules: Name::default(),
             }
         },
     )
+    .map(|row| ((), row))
+    .arrange_by_key_named("Arrange: hours of the floor")
+    .join_core(settings, |(), row, rules| [FloorHour { rules: *rules, ..row.clone() }])
 }
 
 /// Events of a stranger, by hour.
 #[derive(Default)]
-struct Seen {
+struct Stranger {
     hours: BTreeMap<EventTime, isize>,
     events: isize,
 }
@@ -259,8 +305,8 @@ fn unregistered<'scope>(
     strangers: VecCollection<'scope, Tick, Hour, isize>,
 ) -> VecCollection<'scope, Tick, Unregistered, isize> {
     type Key = (NameKind, Name, Name);
-    let mut seen: BTreeMap<Key, Seen> = BTreeMap::new();
-    let row = |(kind, name, rules): Key, seen: &Seen| {
+    let mut seen: BTreeMap<Key, Stranger> = BTreeMap::new();
+    let row = |(kind, name, rules): Key, seen: &Stranger| {
         let (first_hour, last_hour) = (*seen.hours.first_key_value()?.0, *seen.hours.last_key_value()?.0);
         Some(Unregistered { kind, name, first_hour, last_hour, events: seen.events as u64, rules })
     };

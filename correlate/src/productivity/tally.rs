@@ -18,7 +18,7 @@ use gemba_schemas::fact::ActivityState;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::DurationModel;
 use gemba_schemas::time::{EventTime, Micros};
-use gemba_schemas::view::NameKind;
+use gemba_schemas::view::{LATE, NameKind};
 use serde::{Deserialize, Serialize};
 
 /// Whose hour.
@@ -68,6 +68,8 @@ pub enum Out {
     Stranger(Hour),
     /// Adds to the hour of a model, at a place.
     Model(ModelHour, u8),
+    /// An event that came late, where an alert may say so: the hour of its model, and whether it stands for time.
+    Late(ModelHour, bool),
     /// Activity, where it lasts until the next.
     Timeline(Event, Settings),
     /// An event that was there already.
@@ -85,6 +87,7 @@ pub struct Tally {
     hours: Sums<Hour, AMOUNTS>,
     strangers: Sums<Hour, 1>,
     models: Sums<ModelHour, TRUST>,
+    late: Sums<(ModelHour, bool), 1>,
 }
 
 impl Tally {
@@ -118,6 +121,7 @@ impl Tally {
         }));
         out.extend(self.hours.drain().map(|(hour, i, n)| (Out::Hour(hour, i as u8), n)));
         out.extend(self.strangers.drain().map(|(hour, _, n)| (Out::Stranger(hour), n)));
+        out.extend(self.late.drain().map(|((hour, timed), _, n)| (Out::Late(hour, timed), n)));
         out.extend(self.models.drain().map(|(hour, i, n)| (Out::Model(hour, i as u8), n)));
     }
 
@@ -134,13 +138,18 @@ impl Tally {
         drift::add(self.models.of(reports), event.confidence, diff);
 
         let own = [(NameKind::Worker, event.worker), (NameKind::Station, event.station)];
-        let own = own.map(|(kind, name)| Hour { kind, name, hour, rules: settings.digest });
+        let own = own.map(|(kind, name)| settings.hour(kind, name, hour));
         let mut counts = true;
         for hour in own {
             if !settings.knows(hour.kind, hour.name) {
-                self.strangers.of(hour)[0] += diff;
+                self.strangers.of(Hour { rules: settings.digest, ..hour })[0] += diff;
                 counts &= !settings.rule.require_registered;
             }
+        }
+        let watched = settings.watched.watches(event.station);
+        if settings.alerts && event.received_at - event.ts > LATE {
+            let timed = counts && !watched && matches!(event.what, What::Did(_));
+            self.late.of((reports, timed))[0] += diff;
         }
         if !counts {
             return;
@@ -150,7 +159,7 @@ impl Tally {
             sums[EVENTS] += diff;
             match event.what {
                 What::Made(units) => sums[UNITS] += units as isize * diff,
-                What::Did(state) if settings.rule.duration == DurationModel::Fixed => {
+                What::Did(state) if settings.rule.duration == DurationModel::Fixed && !watched => {
                     sums[time_in(state)] += settings.rule.event_duration.0 as isize * diff;
                 }
                 What::Did(_) => {}

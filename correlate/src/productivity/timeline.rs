@@ -26,7 +26,7 @@ struct Line {
 /// The timelines of all workers.
 #[derive(Default)]
 pub struct Timelines {
-    /// By worker and the digest of the settings, so that an edit never mixes two rules.
+    /// By worker and the digest of all settings, so that an edit never mixes two rules.
     lines: FastMap<(Name, Name), Line>,
     calendar: Calendar,
     sums: Sums<Hour, AMOUNTS>,
@@ -38,7 +38,7 @@ impl Timelines {
         for ((event, settings), diff) in rows {
             let What::Did(state) = event.what else { continue };
             let place = (event.ts, event.id);
-            let line = self.lines.entry((event.worker, settings.digest)).or_default();
+            let line = self.lines.entry((event.worker, settings.floor)).or_default();
             let (sums, calendar) = (&mut self.sums, &mut self.calendar);
             let worker = event.worker;
             let mut add = |line: &Line, at: Place, sign| spans(line, at, (worker, &settings), calendar, sums, sign);
@@ -55,7 +55,7 @@ impl Timelines {
                 before.into_iter().for_each(|at| add(line, at, 1));
             }
             if line.events.is_empty() {
-                self.lines.remove(&(event.worker, settings.digest));
+                self.lines.remove(&(event.worker, settings.floor));
             }
         }
         out.extend(self.sums.drain().map(|(hour, i, n)| ((hour, i as u8), n)));
@@ -72,6 +72,10 @@ fn spans(
     sign: isize,
 ) {
     let Some(&(state, station)) = line.events.get(&at) else { return };
+    // A camera says what was done there; the event only ends the one before it.
+    if settings.watched.watches(station) {
+        return;
+    }
     let after = (std::ops::Bound::Excluded(at), std::ops::Bound::Unbounded);
     let next = line.events.range(after).next().map(|(next, _)| next.0);
     let longest = at.0 + settings.rule.max_gap;
@@ -86,8 +90,7 @@ fn spans(
         }
         let to = to.min(end);
         for (kind, name) in [(NameKind::Worker, worker), (NameKind::Station, station)] {
-            let hour = Hour { kind, name, hour, rules: settings.digest };
-            sums.of(hour)[time_in(state)] += (to - from).0 as isize * sign;
+            sums.of(settings.hour(kind, name, hour))[time_in(state)] += (to - from).0 as isize * sign;
         }
         from = to;
     }

@@ -11,7 +11,9 @@
 mod oracle;
 mod scenarios;
 mod scenarios_alerts;
+mod scenarios_alerts_work;
 mod scenarios_attendance;
 mod scenarios_days;
 mod scenarios_gate;
 mod scenarios_quality;
+mod scenarios_station;

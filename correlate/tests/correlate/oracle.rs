@@ -7,10 +7,12 @@
 
 mod database;
 mod database_people;
+mod database_station;
 mod scene;
 mod scene_attendance;
 mod scene_gate;
 mod scene_quality;
+mod scene_station;
 mod scene_work;
 
 use differential_dataflow::input::Input;
@@ -146,5 +148,40 @@ fn oracle_large_scene() {
 fn oracle_every_clock() {
     for seed in 0..scene::PLACES.len() as u64 {
         check(&Scene::new(seed, 4).steps(3), 1);
+    }
+}
+
+/// The scenes do see work, idleness, absence and badges at stations: without any event of a client.
+#[test]
+fn oracle_sees_stations() {
+    let (mut time, mut badges) = ([0; 3], 0);
+    for seed in 0..6 {
+        let mut steps = Scene::new(seed, 14).steps(1);
+        steps[0].facts.retain(|(fact, _)| !matches!(fact, Fact::Activity(_) | Fact::Production(_)));
+        check(&steps, 1);
+        for row in derive(&steps, 1).keys() {
+            let ViewRow::WorkerHour(row) = row else { continue };
+            let states = [row.active_us, row.idle_us, row.absent_us];
+            time.iter_mut().zip(states).for_each(|(sum, us)| *sum += us.0);
+            // W3 and W4 have no station.
+            badges += i64::from(["W3", "W4"].contains(&row.worker.as_str()));
+        }
+    }
+    assert!(time.iter().all(|us| *us > 5_000_000), "{time:?}");
+    assert!(badges > 2, "{badges} hours of badges");
+}
+
+/// The scenes do raise alerts of every kind, in time and late.
+#[test]
+fn oracle_sees_alerts() {
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..6 {
+        let rows = derive(&Scene::new(seed, 8).steps(1), 1);
+        seen.extend(rows.keys().filter_map(|r| if let ViewRow::Alert(a) = r { Some((a.kind, a.late)) } else { None }));
+    }
+    for kind in gemba_schemas::rule::AlertKind::ALL {
+        assert!(seen.contains(&(*kind, false)), "no {kind} in time: {seen:?}");
+        // Sessions are seen by cameras, which never come late.
+        assert_eq!(seen.contains(&(*kind, true)), kind.as_str() != "empty_rate", "late {kind}: {seen:?}");
     }
 }

@@ -5,6 +5,7 @@ use clap::Args;
 use gemba_operators::detect::Detector;
 use gemba_operators::source;
 use gemba_schemas::fact::Fact;
+use gemba_schemas::rule::STATION_KIND;
 use gemba_schemas::site::{Camera, Site};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ pub fn run(args: Check) -> anyhow::Result<ExitCode> {
         println!("\ncamera {}", camera.name);
         problems += clips(&site, camera, &footage)?;
         looks(camera);
+        stations(&site, camera);
         problems += model(&site, camera);
     }
     println!();
@@ -101,6 +103,28 @@ fn looks(camera: &Camera) {
     named("zones", camera.zones.iter().map(|z| z.name.as_str()).collect());
     named("lines", camera.lines.iter().map(|l| l.name.as_str()).collect());
     named("packing", camera.packing.iter().map(|p| p.name.as_str()).collect());
+}
+
+/// Which stations the camera watches, and what that changes.
+fn stations(site: &Site, camera: &Camera) {
+    for zone in &camera.zones {
+        let Some(station) = &zone.station else {
+            if zone.kind == STATION_KIND {
+                println!(
+                    "  note     zone {} is of kind `{STATION_KIND}` and names no `station`: visits alone",
+                    zone.name
+                );
+            }
+            continue;
+        };
+        let worker = site.stations.iter().find(|s| s.name == *station).and_then(|s| s.worker.as_deref());
+        let badges = if zone.badges == Some(true) { ", or the badge's" } else { "" };
+        println!(
+            "  station  {station} by zone {}: time of {}{badges}; activity that clients report there stands for no time",
+            zone.name,
+            worker.map_or("no worker".into(), |worker| format!("worker {worker}"))
+        );
+    }
 }
 
 /// The camera's model, opened for a moment; returns the number of problems.

@@ -9,6 +9,8 @@ use axum::response::{IntoResponse, Response};
 use gemba_schemas::column::KeyPart;
 use gemba_schemas::fact::FactKind;
 use gemba_schemas::id::{Generation, Name};
+use gemba_schemas::rule::{AlertKind, Rule, StationZoneRule};
+use gemba_schemas::site::Site;
 use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{ViewKind, ViewRow};
 use serde_json::{Map, Value, json};
@@ -16,6 +18,12 @@ use std::sync::Arc;
 
 /// Facts of each kind that are listed at most.
 const LIMIT: usize = 1_000;
+
+/// The zones of a site that stand for stations.
+pub fn stations(site: &Site) -> Vec<StationZoneRule> {
+    let zones = site.rules().into_iter();
+    zones.filter_map(|rule| if let Rule::StationZone(zone) = rule { Some(zone) } else { None }).collect()
+}
 
 /// The facts under a row.
 pub async fn facts(
@@ -38,7 +46,7 @@ pub async fn facts(
     let lake = shared.lake.clone();
     let facts = tokio::task::spawn_blocking(move || {
         let mut facts = Map::new();
-        for (kind, condition) in under(&row) {
+        for (kind, condition) in under(&row, &shared.stations) {
             let table = kind.table();
             let sql = format!("FROM {} WHERE {condition} ORDER BY {} LIMIT {LIMIT}", table.name, table.bucket);
             let batches = gemba_sinks::query(&lake, &sql)?;
@@ -80,8 +88,39 @@ fn of_generation(camera: Name, generation: Generation) -> String {
     format!("camera = {} AND generation = {}", text(camera.as_str()), generation.0)
 }
 
+/// What cameras saw of some stations in an hour: each kind of fact once, for all of their cameras.
+fn at_stations(
+    stations: &[StationZoneRule],
+    from: EventTime,
+    own: impl Fn(&StationZoneRule) -> bool,
+) -> Vec<(FactKind, String)> {
+    let zones: Vec<_> = stations.iter().filter(|zone| own(zone)).collect();
+    if zones.is_empty() {
+        return Vec::new();
+    }
+    let any = |of: &dyn Fn(&StationZoneRule) -> String| {
+        format!("({})", zones.iter().map(|zone| of(zone)).collect::<Vec<_>>().join(" OR "))
+    };
+    let cameras = any(&|zone| format!("camera = {}", text(zone.camera.as_str())));
+    let areas =
+        any(&|zone| format!("(camera = {} AND area = {})", text(zone.camera.as_str()), text(zone.area.as_str())));
+    let overlaps = |first: &str, last: &str| {
+        let end = from + Micros::HOUR;
+        format!("{first} < make_timestamptz({}) AND {last} >= make_timestamptz({})", end.0, from.0)
+    };
+    let mut facts = vec![
+        (FactKind::Coverage, format!("{cameras} AND {}", overlaps("started", "ended"))),
+        (FactKind::TrackPoint, format!("{cameras} AND {}", hour("ts", from))),
+        (FactKind::MotionSpan, format!("{areas} AND {}", overlaps("started", "ended"))),
+    ];
+    if zones.iter().any(|zone| zone.badges) {
+        facts.push((FactKind::CodeRead, format!("{areas} AND {}", overlaps("first_seen", "last_seen"))));
+    }
+    facts
+}
+
 /// The facts that a row follows from, as conditions on their tables.
-fn under(row: &ViewRow) -> Vec<(FactKind, String)> {
+fn under(row: &ViewRow, stations: &[StationZoneRule]) -> Vec<(FactKind, String)> {
     let events = |condition: String| vec![(FactKind::Activity, condition.clone()), (FactKind::Production, condition)];
     let points = |camera: Name, generation, track: u32, from, to| {
         let condition =
@@ -119,9 +158,22 @@ fn under(row: &ViewRow) -> Vec<(FactKind, String)> {
             (FactKind::Coverage, format!("{} AND {}", of_camera(r.camera), hour("started", r.hour))),
             (FactKind::Fault, format!("{} AND {}", of_camera(r.camera), hour("ts", r.hour))),
         ],
-        ViewRow::WorkerHour(r) => events(format!("worker = {} AND {}", text(r.worker.as_str()), hour("ts", r.hour))),
-        ViewRow::StationHour(r) => events(format!("station = {} AND {}", text(r.station.as_str()), hour("ts", r.hour))),
-        ViewRow::FloorHour(r) => events(hour("ts", r.hour)),
+        ViewRow::WorkerHour(r) => {
+            let mut facts = events(format!("worker = {} AND {}", text(r.worker.as_str()), hour("ts", r.hour)));
+            // Where badges are read it may be anybody's time.
+            facts.extend(at_stations(stations, r.hour, |zone| zone.worker == Some(r.worker) || zone.badges));
+            facts
+        }
+        ViewRow::StationHour(r) => {
+            let mut facts = events(format!("station = {} AND {}", text(r.station.as_str()), hour("ts", r.hour)));
+            facts.extend(at_stations(stations, r.hour, |zone| zone.station == r.station));
+            facts
+        }
+        ViewRow::FloorHour(r) => {
+            let mut facts = events(hour("ts", r.hour));
+            facts.extend(at_stations(stations, r.hour, |_| true));
+            facts
+        }
         ViewRow::Unregistered(r) => {
             let span = within("ts", r.first_hour, r.last_hour + Micros::HOUR - Micros(1));
             events(format!("{} = {} AND {span}", r.kind, text(r.name.as_str())))
@@ -170,9 +222,29 @@ fn under(row: &ViewRow) -> Vec<(FactKind, String)> {
         }
         ViewRow::Alert(r) => {
             let until = r.resolved.unwrap_or(EventTime(i64::MAX / 2));
-            let of_device = format!("device = {} AND {}", text(r.camera.as_str()), within("ts", r.opened, until));
-            let of_sessions = format!("{} AND {}", of_camera(r.camera), within("session", r.opened, until));
-            vec![(FactKind::DeviceStatus, of_device), (FactKind::FrameExport, of_sessions)]
+            // The facts of the hour that resolved it are its own, too.
+            let hours = within("ts", r.opened, until + Micros::HOUR - Micros(1));
+            let source = text(r.camera.as_str());
+            match r.kind {
+                AlertKind::DeviceOffline => {
+                    vec![(FactKind::DeviceStatus, format!("device = {source} AND {}", within("ts", r.opened, until)))]
+                }
+                AlertKind::BlockedVehicle => {
+                    let own = format!("{} AND {}", of_camera(r.camera), within("ts", r.opened, until));
+                    vec![(FactKind::PlateRead, own)]
+                }
+                AlertKind::EmptyRate | AlertKind::ExportSuccess => {
+                    let sessions = within("session", r.opened, until + Micros::HOUR - Micros(1));
+                    vec![(FactKind::FrameExport, format!("{} AND {sessions}", of_camera(r.camera)))]
+                }
+                AlertKind::StationUtilisation => events(format!("station = {source} AND {hours}")),
+                AlertKind::FloorUtilisation => events(hours),
+                AlertKind::Confidence => {
+                    let mut facts = events(format!("station = {source} AND {hours}"));
+                    facts.push((FactKind::TrackPoint, format!("{} AND {hours}", of_camera(r.camera))));
+                    facts
+                }
+            }
         }
         ViewRow::AttendanceDay(r) => {
             let day = within("ts", r.day - Micros(8 * Micros::HOUR.0), r.day + Micros(48 * Micros::HOUR.0));

@@ -43,6 +43,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
+use gemba_schemas::rule::StationZoneRule;
 use gemba_schemas::view::ViewRow;
 use gemba_sinks::{Live, SinkError, StoreReader};
 use std::net::SocketAddr;
@@ -56,6 +57,8 @@ pub struct Shared {
     pub site: String,
     /// Names of the site's cameras, in order of the file.
     pub cameras: Vec<String>,
+    /// Zones that stand for stations, as of the start.
+    pub stations: Vec<StationZoneRule>,
     /// Counters of the run.
     pub progress: Arc<Progress>,
     /// What clients ask goes here.
@@ -79,6 +82,7 @@ impl Shared {
         Arc::new(Self {
             site: site.site.name.clone(),
             cameras: site.cameras.iter().map(|c| c.name.clone()).collect(),
+            stations: lineage::stations(site),
             progress,
             inbox,
             live,

@@ -29,9 +29,9 @@ pub struct Camera {
     /// Named parts of the picture.
     #[serde(default, rename = "area")]
     pub areas: Vec<Area>,
-    /// Reading of codes. Default: off, unless there is a packing profile.
+    /// Reading of codes. Default: off, unless there is a packing profile or badges are read at a station.
     pub codes: Option<Codes>,
-    /// Measuring of motion. Default: off, unless a packing profile has no trigger.
+    /// Measuring of motion. Default: off, unless a packing profile has no trigger or a zone stands for a station.
     pub motion: Option<Motion>,
     /// Detection and tracking. Default: off.
     pub detect: Option<Detect>,

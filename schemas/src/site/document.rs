@@ -39,6 +39,11 @@ impl<'t> Problems<'t> {
         self.at(spot.span.start, spot.key.clone(), message);
     }
 
+    /// Takes in those problems of another list that are to be kept.
+    pub(super) fn extend(&mut self, others: Self, keep: impl Fn(&Problem) -> bool) {
+        self.found.extend(others.found.into_iter().filter(keep));
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }

@@ -2,10 +2,11 @@
 //! ([`validate`]).
 //!
 //! serde stops at its first error. To report all of them at once the offending key is taken out of the parsed
-//! tree and the rest is tried again; every round removes something, so it ends.
+//! tree and the rest is tried again; every round removes something, so it ends. The meaning of what is left is checked,
+//! too, as long as no whole table had to go; what may only follow from a key that is gone is not told.
 
 use super::document::{Problems, Spot};
-use super::error::{SiteError, hint, quoted};
+use super::error::{Problem, SiteError, hint, quoted};
 use super::{Site, validate};
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -39,26 +40,43 @@ impl Site {
             );
         }
         // What a broken line leaves behind is guesswork: no further complaints about it.
-        let site = if problems.is_empty() { structure(&root, &mut problems) } else { None };
-        if let Some(mut site) = site {
+        let found = if problems.is_empty() { structure(&root, &mut problems) } else { None };
+        if let Some((mut site, lost)) = found {
             site.base = path.parent().unwrap_or(Path::new("")).into();
-            validate::site(&site, &Spot::root(&root), &mut problems);
-            if problems.is_empty() {
+            let mut meaning = Problems::new(text, path);
+            validate::site(&site, &Spot::root(&root), &mut meaning);
+            if problems.is_empty() && meaning.is_empty() {
                 return Ok(site);
             }
+            problems.extend(meaning, |problem| !lost.concern(problem));
         }
         Err(SiteError::Invalid(problems.into_sorted()))
     }
 }
 
-/// The site if its structure is right; else its problems.
-fn structure(root: &Spanned<DeTable<'_>>, problems: &mut Problems<'_>) -> Option<Site> {
+/// The tables that lost a key because of its structure.
+struct Lost(Vec<String>);
+
+impl Lost {
+    /// Whether a problem is in such a table, or tells of what could stand there: it may follow from the loss.
+    fn concern(&self, problem: &Problem) -> bool {
+        self.0.iter().any(|table| {
+            let inside =
+                problem.key.strip_prefix(table.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            table.is_empty() || inside || problem.message.contains(&format!("[{table}]"))
+        })
+    }
+}
+
+/// The site without what is wrong in its structure, which joins the problems; none if whole tables had to go.
+fn structure(root: &Spanned<DeTable<'_>>, problems: &mut Problems<'_>) -> Option<(Site, Lost)> {
     let mut rest = root.clone();
+    let mut lost = Some(Lost(Vec::new()));
     // Tables by their first byte, and keys that they lack for a reason that is already reported.
     let mut excused: BTreeSet<(usize, String)> = BTreeSet::new();
     loop {
         let error = match Site::deserialize(toml::de::Deserializer::from(rest.clone())) {
-            Ok(site) => return problems.is_empty().then_some(site),
+            Ok(site) => return lost.map(|lost| (site, lost)),
             Err(error) => error,
         };
         let (message, span) = (error.message(), error.span().unwrap_or(0..0));
@@ -76,10 +94,12 @@ fn structure(root: &Spanned<DeTable<'_>>, problems: &mut Problems<'_>) -> Option
                 problems.at(span.start, taken.inside(), format!("missing key `{name}` in {}", taken.header()));
             }
             excused.insert((taken.table, taken.key));
+            lost = None;
         } else {
             let (message, meant) = explain(message, &taken);
             problems.at(span.start, taken.dotted(), message);
             excused.extend(meant.map(|key| (taken.table, key)));
+            lost.iter_mut().for_each(|lost| lost.0.push(taken.parents.join(".")));
             excused.insert((taken.table, taken.key));
         }
     }

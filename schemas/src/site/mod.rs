@@ -19,12 +19,14 @@ mod needs;
 mod paths;
 mod rules;
 mod scene;
+mod station;
 mod validate;
 mod validate_alerts;
 mod validate_attendance;
 mod validate_camera;
 mod validate_gate;
 mod validate_scene;
+mod validate_station;
 mod value;
 mod work;
 

@@ -1,7 +1,8 @@
 //! What a camera asks of the vision dataflow, with defaults resolved: which consumers run, where they look and
-//! how often. Zones, lines and thresholds of packing profiles play no part: they are rules.
+//! how often. Zones (but for where the work at a station is seen), lines and thresholds play no part: they are rules.
 
-use super::{Camera, Detect, FRAME_AREA, MOTION_MODEL, Packing, Site};
+use super::station::ZONE_AREA;
+use super::{Camera, Detect, FRAME_AREA, MOTION_MODEL, Packing, Site, Zone};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -39,10 +40,14 @@ pub struct MotionNeeds {
 }
 
 impl Camera {
-    /// The rectangle `[left, top, right, bottom]` of an area in fractions; `frame` is the whole picture.
+    /// The rectangle `[left, top, right, bottom]` of an area in fractions; `frame` is the whole picture, `zone:x` what is
+    /// around the zone `x` that stands for a station.
     pub fn area_rect(&self, name: &str) -> Option<[f64; 4]> {
         if name == FRAME_AREA {
             return Some([0.0, 0.0, 1.0, 1.0]);
+        }
+        if let Some(zone) = name.strip_prefix(ZONE_AREA) {
+            return self.zones.iter().find(|z| z.name == zone && z.station.is_some()).map(Zone::bounds);
         }
         self.areas.iter().find(|a| a.name == name).map(|a| a.rect.map(|f| f.0))
     }
@@ -62,38 +67,44 @@ impl Camera {
         }
     }
 
-    /// On when `[camera.codes]` is given or there is a packing profile (one that motion drives reads codes too:
-    /// without any, each of its sessions would be `qr_failed`). A profile that leaves an area open looks
+    /// On when `[camera.codes]` is given, there is a packing profile (one that motion drives reads codes too:
+    /// without any, each of its sessions would be `qr_failed`), or badges are read at a station. A profile that leaves an area open looks
     /// anywhere: in the areas that `[camera.codes]` names, or in the whole picture if it names none.
     fn code_needs(&self) -> Option<CodeNeeds> {
-        if self.codes.is_none() && self.packing.is_empty() {
+        let badges = self.zones.iter().filter(|z| z.badges == Some(true)).filter_map(Zone::station_area);
+        let badges: Vec<String> = badges.collect();
+        let anywhere = self.codes.is_some() || !self.packing.is_empty();
+        if !anywhere && badges.is_empty() {
             return None;
         }
         let settings = self.codes.clone().unwrap_or_default();
         let mut areas: BTreeSet<&str> = settings.areas.iter().map(String::as_str).collect();
         let open = |p: &Packing| p.code_area.is_none() || (p.trigger.is_some() && p.trigger_area.is_none());
-        if areas.is_empty() && (self.packing.is_empty() || self.packing.iter().any(open)) {
+        if anywhere && areas.is_empty() && (self.packing.is_empty() || self.packing.iter().any(open)) {
             areas.insert(FRAME_AREA);
         }
         for profile in &self.packing {
             areas.extend(profile.trigger.as_ref().and(profile.trigger_area.as_deref()));
             areas.extend(profile.code_area.as_deref());
         }
+        areas.extend(badges.iter().map(String::as_str));
         let areas = owned(areas);
         Some(CodeNeeds { areas, retries: settings.retries })
     }
 
-    /// On when `[camera.motion]` is given or a packing profile has no trigger.
+    /// On when `[camera.motion]` is given, a packing profile has no trigger, or a zone stands for a station.
     fn motion_needs(&self) -> Option<MotionNeeds> {
         let driven: Vec<_> = self.packing.iter().filter(|p| p.trigger.is_none()).collect();
-        if self.motion.is_none() && driven.is_empty() {
+        let stations: Vec<String> = self.zones.iter().filter_map(Zone::station_area).collect();
+        if self.motion.is_none() && driven.is_empty() && stations.is_empty() {
             return None;
         }
         let mut areas: BTreeSet<&str> = self.motion.iter().flat_map(|m| &m.areas).map(String::as_str).collect();
         areas.extend(driven.iter().map(|p| p.motion_area.as_deref().unwrap_or(FRAME_AREA)));
-        if areas.is_empty() {
+        if areas.is_empty() && self.motion.is_some() {
             areas.insert(FRAME_AREA);
         }
+        areas.extend(stations.iter().map(String::as_str));
         Some(MotionNeeds { areas: owned(areas) })
     }
 

@@ -24,6 +24,7 @@ impl Site {
         rules.extend(self.shifts.iter().flat_map(|s| s.rules(&self.site.time_zone)));
         rules.extend(self.holidays.iter().map(super::Holiday::rule));
         rules.extend(self.gate.iter().flat_map(|gate| gate.rules(&self.site.time_zone)));
+        rules.extend(self.station_rules());
         rules
     }
 }
@@ -36,7 +37,7 @@ fn names(list: &[String]) -> Vec<Name> {
     list.iter().map(|n| Name::new(n)).collect()
 }
 
-fn zone(camera: Name, z: &Zone) -> ZoneRule {
+pub(super) fn zone(camera: Name, z: &Zone) -> ZoneRule {
     let by_kind = match z.kind.as_str() {
         "chair" => 120,
         "wash" => 60,

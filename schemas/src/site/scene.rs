@@ -22,6 +22,23 @@ pub struct Zone {
     /// Classes that may visit. Default: all.
     #[serde(default)]
     pub classes: Vec<String>,
+    /// Of kind `station`: the `[[station]]` that the zone stands for. Its seconds then come from this camera alone: working
+    /// while somebody is there (visits that count, and gaps of at most `bridge` between them) and moves, idle while
+    /// somebody is there and does not, absent while nobody is; events of clients there stand for no time, units
+    /// count. At most one zone for a station. The detector `motion` loses who sits still for four minutes; where people
+    /// do, name a model. Default: the zone yields visits alone.
+    pub station: Option<String>,
+    /// With `station`: the part of the picture where the work is seen; motion is measured there, and badges are read. An
+    /// `[[camera.area]]` or `frame`. Default: the rectangle around the polygon.
+    pub area: Option<String>,
+    /// With `station`: share of the area that must change from one sample to the next for work. More than 0.001: less is
+    /// noise, and is not stored. Default 0.02.
+    pub working_energy: Option<Fraction>,
+    /// With `station`: stillness for longer than this is idle, from its beginning. At most `10m`. Default `5s`.
+    pub idle_after: Option<Length>,
+    /// With `station`: read workers' badges in `area`. From the reading on until nobody is there any more the time is that
+    /// of the worker whose badge was read last, in place of the station's own worker. Default false.
+    pub badges: Option<bool>,
 }
 
 /// `[[camera.line]]`: two points and the names of the sides, as seen looking from the first to the second.

@@ -3,7 +3,10 @@
 
 use super::document::{Problems, Spot};
 use super::error::hint;
-use super::{ClassNames, MOTION_MODEL, Site, validate_alerts, validate_attendance, validate_camera, validate_gate};
+use super::{
+    ClassNames, MOTION_MODEL, Site, validate_alerts, validate_attendance, validate_camera, validate_gate,
+    validate_station,
+};
 use crate::time::Micros;
 use std::net::SocketAddr;
 
@@ -31,6 +34,7 @@ pub(super) fn site(site: &Site, root: &Spot<'_>, problems: &mut Problems<'_>) {
     if let Some(gate) = &site.gate {
         validate_gate::gate(gate, &site.site.time_zone, &root.key("gate"), problems);
     }
+    validate_station::stations(site, root, problems);
 }
 
 fn place(site: &Site, spot: &Spot<'_>, problems: &mut Problems<'_>) {

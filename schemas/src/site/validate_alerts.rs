@@ -4,24 +4,14 @@ use super::document::{Problems, Spot};
 use super::error::{hint, quoted};
 use super::{Alert, Site};
 use crate::rule::AlertKind;
+use crate::time::Micros;
 
 /// Adds everything that is wrong with the alerts to `problems`; `list` is where they are written.
 pub(super) fn alerts(site: &Site, list: &Spot<'_>, problems: &mut Problems<'_>) {
     let alerts = site.alerts.as_deref().unwrap_or(&[]);
     for (i, alert) in alerts.iter().enumerate() {
         let spot = list.item(i);
-        let of_device = alert.kind == AlertKind::DeviceOffline;
-        // The site does not know its devices; clients report of them.
-        if let Some(camera) = &alert.camera
-            && !of_device
-            && !site.cameras.iter().any(|c| c.name == *camera)
-        {
-            let known = || site.cameras.iter().map(|c| c.name.as_str());
-            problems.add(
-                &spot.key("camera"),
-                format!("there is no camera `{camera}`{} (cameras: {})", hint(camera, known()), quoted(known())),
-            );
-        }
+        source(site, alert, &spot, problems);
         let what = |a: &Alert| (a.kind, a.severity, a.camera.clone());
         if alerts[..i].iter().any(|other| what(other) == what(alert)) {
             let of = alert.camera.as_ref().map_or("all".into(), |c| format!("`{c}`"));
@@ -33,14 +23,71 @@ pub(super) fn alerts(site: &Site, list: &Spot<'_>, problems: &mut Problems<'_>) 
                 ),
             );
         }
-        shares(alert, &spot, problems);
-        match alert.min_samples {
-            Some(_) if of_device => {
-                problems
-                    .add(&spot.key("min_samples"), "is not for `device_offline`: every report counts; leave it out");
+        if alert.kind == AlertKind::BlockedVehicle {
+            for key in ["threshold", "clear"] {
+                let at = spot.key(key);
+                if at.is_given() {
+                    problems.add(&at, "is not for `blocked_vehicle`: every blocked visit is an alert; leave it out");
+                }
             }
-            Some(0) => problems.add(&spot.key("min_samples"), "expected at least 1, found 0"),
-            _ => {}
+        } else {
+            shares(alert, &spot, problems);
+        }
+        samples(alert, &spot, problems);
+    }
+}
+
+/// What an alert is for exists, as far as the site knows such things.
+fn source(site: &Site, alert: &Alert, spot: &Spot<'_>, problems: &mut Problems<'_>) {
+    let Some(source) = &alert.camera else { return };
+    let spot = spot.key("camera");
+    let cameras = || site.cameras.iter().map(|c| c.name.as_str());
+    let stations = || site.stations.iter().map(|s| s.name.as_str());
+    let (what, list, known): (_, _, Vec<&str>) = match alert.kind {
+        AlertKind::EmptyRate | AlertKind::ExportSuccess => ("camera", "cameras", cameras().collect()),
+        AlertKind::StationUtilisation => ("station", "stations", stations().collect()),
+        AlertKind::Confidence => ("camera or station", "names", cameras().chain(stations()).collect()),
+        AlertKind::FloorUtilisation => {
+            return problems.add(&spot, "is not for `floor_utilisation`: there is one floor; leave it out");
+        }
+        // The site does not know its devices and gates; clients report of them.
+        AlertKind::DeviceOffline | AlertKind::BlockedVehicle => return,
+    };
+    if !known.contains(&source.as_str()) {
+        let known = || known.iter().copied();
+        problems.add(
+            &spot,
+            format!("there is no {what} `{source}`{} ({list}: {})", hint(source, known()), quoted(known())),
+        );
+    }
+}
+
+fn samples(alert: &Alert, spot: &Spot<'_>, problems: &mut Problems<'_>) {
+    let at = spot.key("min_samples");
+    match (alert.kind, alert.min_samples) {
+        (_, None) => {}
+        (AlertKind::DeviceOffline, _) => {
+            problems.add(&at, "is not for `device_offline`: every report counts; leave it out");
+        }
+        (AlertKind::BlockedVehicle, _) => {
+            problems.add(&at, "is not for `blocked_vehicle`: every blocked visit is an alert; leave it out");
+        }
+        (kind @ (AlertKind::StationUtilisation | AlertKind::FloorUtilisation), _) => {
+            problems.add(&at, format!("is not for `{kind}`; write `min_observed`, the least presence of an hour"));
+        }
+        (_, Some(0)) => problems.add(&at, "expected at least 1, found 0"),
+        _ => {}
+    }
+    let at = spot.key("min_observed");
+    match (alert.kind, alert.min_observed) {
+        (_, None) => {}
+        (AlertKind::StationUtilisation | AlertKind::FloorUtilisation, Some(least)) => {
+            if least.0 < Micros::from_secs(1) || least.0 > Micros(24 * Micros::HOUR.0) {
+                problems.add(&at, "expected from \"1s\" to \"24h\"");
+            }
+        }
+        (kind, _) => {
+            problems.add(&at, format!("is for utilisations; `{kind}` counts samples: write `min_samples`"));
         }
     }
 }

@@ -49,6 +49,8 @@ impl Default for Productivity {
 pub struct Worker {
     /// The `worker_id` of events.
     pub name: String,
+    /// Text of the QR code on the worker's badge, read at zones with `badges`. Default: none.
+    pub badge: Option<String>,
 }
 
 /// `[[station]]`: a workstation whose events are expected.
@@ -57,6 +59,9 @@ pub struct Worker {
 pub struct Station {
     /// The `workstation_id` of events.
     pub name: String,
+    /// The `[[worker]]` whose time it is what a camera sees here, unless a badge says otherwise; one station a worker.
+    /// Default: none; such time counts for the station alone.
+    pub worker: Option<String>,
 }
 
 /// `[drift]`: when a model is unsure.

@@ -4,27 +4,38 @@ use crate::id::Name;
 use crate::row;
 use crate::rule::{AlertKind, Severity};
 use crate::score::Score;
-use crate::time::EventTime;
+use crate::time::{EventTime, Micros};
+
+/// A client's fact that is received longer than this after its own time came late, as far as alerts are concerned.
+pub const LATE: Micros = Micros::HOUR;
 
 row! {
-    /// Stretches in which a camera or device was bad, by one alert rule. Of each kind and severity the rule for the camera
-    /// (device) applies, else the one for all. What is walked, in order: of `empty_rate` and `export_success` the camera's
-    /// hours in `quality_hours` with at least `min_samples` samples (ended sessions; exports), whose values are
-    /// qr_failed / sessions (high is bad) and exports_ok / exports (low is bad); of `device_offline` the device's reports in
-    /// `device_status`, whose values are 0 (online), 0.5 (degraded) and 1 (offline; high is bad), and of those with one `ts`
-    /// the last by `received_at`, then `id`. An alert opens at the first whose value is beyond the threshold, and is
-    /// resolved by the first later one whose value is at `clear` or on its good side; values in between keep it open.
-    /// Shares are compared exactly, and rounded to show.
-    pub struct Alert in "alerts", key(camera, kind, severity, opened), bucket(opened) {
-        /// Camera name; of `device_offline` the device.
+    /// Stretches in which a camera, device, station, model or the floor was bad, by one alert rule. Of each kind and severity
+    /// the rule for the camera (or what stands in its place) applies, else the one for all. What is walked, in order: local
+    /// hours with at least `min_samples` samples. Of `empty_rate` and `export_success` those of `quality_hours` with the values
+    /// qr_failed / sessions (high is bad; samples: sessions) and exports_ok / exports (samples: exports). Of
+    /// `station_utilisation` those of `station_hours` with working / (working + idle), of `floor_utilisation` those of
+    /// `floor_hours` with the mean utilisation of the workers (samples: whole seconds working and idle). Of `confidence` those
+    /// of `drift_hours`, each model, version and event type by itself, with the mean confidence (samples: reports). Of
+    /// `device_offline` no hours but the device's reports in `device_status`, whose values are 0 (online), 0.5 (degraded) and
+    /// 1 (offline; high is bad), and of those with one `ts` the last by `received_at`, then `id`. An alert opens at the first
+    /// whose value is beyond the threshold, and is resolved by the first later one whose value is at `clear` or on its good
+    /// side; values in between keep it open. Shares are compared exactly, and rounded to show. A `blocked_vehicle` is each
+    /// row of `gate_events` whose status is `blocked`, from `arrived` to `left`; its value is 1.
+    pub struct Alert in "alerts", key(camera, kind, severity, subject, opened), bucket(opened) {
+        /// Camera name; of `device_offline` the device, of `station_utilisation` the station, of `confidence` the station or
+        /// camera; of `floor_utilisation` empty.
         pub camera: Name,
-        /// What is wrong: `empty_rate`, `export_success` or `device_offline`.
+        /// What is wrong: `empty_rate`, `export_success`, `device_offline`, `station_utilisation`, `floor_utilisation`,
+        /// `confidence` or `blocked_vehicle`.
         pub kind: AlertKind,
         /// `warning` or `critical`.
         pub severity: Severity,
-        /// Start of the hour, or instant of the report, that opened it.
+        /// Of `confidence` event type, model and version; of `blocked_vehicle` the plate; else empty.
+        pub subject: String,
+        /// Start of the hour, or instant of the report or read, that opened it.
         pub opened: EventTime,
-        /// Start of the hour, or instant of the report, that resolved it; NULL while it is open.
+        /// Start of the hour, or instant of the report or last read, that resolved it; NULL while it is open.
         pub resolved: Option<EventTime>,
         /// Value that opened it, in 1/10 000.
         pub value: Score,
@@ -34,14 +45,20 @@ row! {
         pub threshold: Score,
         /// The rule's `clear`, in 1/10 000.
         pub clear: Score,
-        /// Samples of the hours beyond the threshold; reports beyond it.
+        /// Samples of the hours beyond the threshold; reports beyond it; reads.
         pub samples: u64,
-        /// Hours beyond the threshold; of `device_offline`, which knows no hours, 0.
+        /// Hours beyond the threshold; of `device_offline` and `blocked_vehicle`, which know no hours, 0.
         pub hours: u32,
+        /// Whether the past was told otherwise: some fact of a client from `opened` up to `resolved` (that hour or report
+        /// included; all later ones while it is open) was received more than an hour after its own `ts`. Facts of
+        /// `export_success` are frame exports, in the hour of their session; of `device_offline` reports; of utilisations
+        /// activity that stands for time; of `confidence` the model's events; of `blocked_vehicle` the visit's reads.
+        /// Cameras' facts never come late.
+        pub late: bool,
         /// What opened it, in words.
         pub message: String,
-        /// Digest of the rules that shaped the row: the alert rule; and, unless it is `device_offline`, the camera's packing
-        /// profiles and the clock.
+        /// Digest of the rules that shaped the row: the alert rule; and those of the hour or visit that opened it (of
+        /// `confidence` the clock).
         pub rules: Name,
     }
 }

@@ -13,7 +13,7 @@ mod productivity;
 mod quality;
 mod zones;
 
-pub use alerts::Alert;
+pub use alerts::{Alert, LATE};
 pub use attendance::{AttendanceDay, AttendanceStatus};
 pub use coverage::CoverageHour;
 pub use drift::{CONFIDENCE_BINS, DriftHour, LateFact, RetrainRequest};

@@ -20,3 +20,5 @@ mod site_alerts;
 mod site_attendance;
 #[cfg(test)]
 mod site_gate;
+#[cfg(test)]
+mod site_station;

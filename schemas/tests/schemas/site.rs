@@ -104,7 +104,8 @@ fn unknown_keys_say_where_and_what_was_meant() {
         wrong(&text),
         "site.toml:8:1: camera.area.zonee: unknown key `zonee` in [[camera.area]] (valid keys: `name`, `rect`)\n\
          site.toml:11:1: camera.zone.kindd: unknown key `kindd` in [[camera.zone]]; did you mean `kind`? \
-         (valid keys: `name`, `kind`, `polygon`, `min_dwell`, `bridge`, `classes`)"
+         (valid keys: `name`, `kind`, `polygon`, `min_dwell`, `bridge`, `classes`, `station`, `area`, `working_energy`, \
+         `idle_after`, `badges`)"
     );
 }
 
@@ -123,6 +124,31 @@ fn everything_wrong_in_the_structure_is_told_at_once() {
             "site.toml:9:10: model.family: unknown value `yolo`; did you mean `yolox`? (valid values: `yolox`, `yolov8`, `fastestdet`, `detr`)",
         ]
     );
+}
+
+#[test]
+fn mistakes_of_meaning_are_told_beside_those_of_structure() {
+    let packing =
+        "[[camera.packing]]\nname = 'p'\ntrigger = 'T'\ntrigger_area = 'lefft'\n[productivity]\nmaxgap = '5m'";
+    let message = wrong(&with(packing));
+    assert_eq!(
+        message.lines().map(|line| line.splitn(4, ':').nth(3).unwrap_or(line).trim()).collect::<Vec<_>>(),
+        [
+            "camera.packing.trigger_area: camera `c` has no area `lefft`; did you mean `left`? (areas: `left`, `frame`)",
+            "productivity.maxgap: unknown key `maxgap` in [productivity]; did you mean `max_gap`? (valid keys: `duration`, \
+             `event_duration`, `max_gap`, `require_registered`)",
+        ]
+    );
+    // What may only follow from the key that is gone is not told: the profile has a trigger, and the worker a badge.
+    let packing = "[[camera.packing]]\nname = 'p'\ntriger = 'T'\ntrigger_area = 'left'";
+    assert_eq!(wrong(&with(packing)).lines().count(), 1);
+    let zone = "[camera.detect]\nmodel = 'motion'\n[[camera.zone]]\nname = 'z'\nkind = 'station'\nstation = 'S'\n\
+                badges = true\npolygon = [[0,0],[1,0],[1,1]]\n[[station]]\nname = 'S'\n[[worker]]\nname = 'W'\nbage = 'B'";
+    let message = wrong(&with(zone));
+    assert!(message.contains("did you mean `badge`?") && message.lines().count() == 1, "{message}");
+    // Where a whole table had to go nothing is known of what refers to it.
+    let text = with("[[model]]\nname = 'm'\n[camera.detect]\nmodel = 'm'");
+    assert_eq!(wrong(&text).lines().count(), 1);
 }
 
 #[test]

@@ -1,21 +1,48 @@
--- Stretches of bad hours or reports: after each an alert is open if the last that was bad or good was bad.
--- `oracle_quality_hours` holds that oracle's answer.
+-- Stretches of bad hours or reports: after each an alert is open if the last that was bad or good was bad; and visits of
+-- blocked vehicles. `oracle_quality_hours` and the like hold those oracles' answers. Times are µs.
 WITH last_report AS (
     SELECT * FROM device_status QUALIFY row_number() OVER (PARTITION BY device, ts ORDER BY received_at DESC, id DESC) = 1
 ), reading AS (
-    SELECT camera, 'empty_rate' AS kind, "hour" AS t, qr_failed::HUGEINT AS part, sessions::HUGEINT AS whole,
-           1 AS hours, sessions AS samples, ' sessions had no code: ' AS words
+    SELECT camera, '' AS subject, 'empty_rate' AS kind, epoch_us("hour") AS t, qr_failed::HUGEINT AS part,
+           sessions::HUGEINT AS whole, 1 AS hours, sessions AS samples,
+           qr_failed || ' of ' || sessions || ' sessions had no code: ' AS words, rules AS hour_rules
     FROM oracle_quality_hours WHERE sessions > 0
     UNION ALL
-    SELECT camera, 'export_success', "hour", exports_ok, exports, 1, exports, ' exports worked: '
+    SELECT camera, '', 'export_success', epoch_us("hour"), exports_ok, exports, 1, exports,
+           exports_ok || ' of ' || exports || ' exports worked: ', rules
     FROM oracle_quality_hours WHERE exports > 0
     UNION ALL
-    SELECT device, 'device_offline', ts, CASE state WHEN 'online' THEN 0 WHEN 'degraded' THEN 1 ELSE 2 END, 2, 0, 1,
-           'Reported ' || state || CASE detail WHEN '' THEN '.' ELSE ': ' || detail END
+    SELECT station, '', 'station_utilisation', epoch_us("hour"), working_us, working_us + idle_us, 1,
+           (working_us + idle_us) // 1000000,
+           working_us // 1000000 || ' s of work in ' || (working_us + idle_us) // 1000000 || ' s of presence: ', rules
+    FROM oracle_station_hours WHERE working_us + idle_us > 0
+    UNION ALL
+    SELECT '', '', 'floor_utilisation', epoch_us("hour"), worker_utilisation_ppm, workers * 1000000, 1,
+           (active_us + idle_us) // 1000000, 'Mean utilisation of ' || workers || ' workers: ', rules
+    FROM oracle_floor_hours WHERE workers > 0
+    UNION ALL
+    SELECT source, array_to_string(list_filter([event_type, model, model_version], lambda x: x <> ''), ' '), 'confidence',
+           epoch_us("hour"), confidence_sum, "count" * 10000, 1, "count", 'Mean confidence of ' || "count" || ' reports: ',
+           (SELECT digest FROM digest_clock)
+    FROM oracle_drift_hours
+    UNION ALL
+    SELECT device, '', 'device_offline', epoch_us(ts), CASE state WHEN 'online' THEN 0 WHEN 'degraded' THEN 1 ELSE 2 END,
+           2, 0, 1, 'Reported ' || state || CASE detail WHEN '' THEN '.' ELSE ': ' || detail END, NULL
     FROM last_report
+), came_late AS (
+    SELECT 'export_success' AS kind, camera, '' AS subject, hour_of(epoch_us(session)) AS t
+    FROM frame_export WHERE late_by(received_at, ts) > 3600000000
+    UNION ALL
+    SELECT 'device_offline', device, '', epoch_us(ts) FROM device_status WHERE late_by(received_at, ts) > 3600000000
+    UNION ALL
+    SELECT unnest(['station_utilisation', 'floor_utilisation']), unnest([station, '']), '', hour FROM counted
+    WHERE late AND what <> 'product_count' AND station NOT IN (SELECT station FROM rule_station_zone)
+    UNION ALL
+    SELECT 'confidence', station, array_to_string(list_filter([what, model, model_version], lambda x: x <> ''), ' '),
+           hour_of(ts) FROM ev WHERE late
 ), watched AS (
     SELECT r.*, a.alert, a.severity, a.threshold, a.clear, (20000 * part + whole) // (2 * whole) AS score,
-           r.kind <> 'export_success' AS high_is_bad
+           r.kind IN ('empty_rate', 'device_offline') AS high_is_bad
     FROM reading r JOIN rule_alert a ON a.kind = r.kind AND (a.camera = r.camera OR a.camera IS NULL AND NOT EXISTS (
         FROM rule_alert o WHERE o.camera = r.camera AND o.kind = a.kind AND o.severity = a.severity))
     WHERE samples >= min_samples OR r.kind = 'device_offline'
@@ -25,29 +52,40 @@ WITH last_report AS (
     FROM watched
 ), stands AS (
     SELECT *, coalesce(last_value(CASE WHEN bad THEN 1 WHEN good THEN 0 END IGNORE NULLS) OVER (
-        PARTITION BY camera, alert ORDER BY t ROWS UNBOUNDED PRECEDING), 0) AS is_open
+        PARTITION BY camera, subject, alert ORDER BY t ROWS UNBOUNDED PRECEDING), 0) AS is_open
     FROM judged
 ), turned AS (
-    SELECT *, CASE WHEN is_open > coalesce(lag(is_open) OVER (PARTITION BY camera, alert ORDER BY t), 0)
+    SELECT *, CASE WHEN is_open > coalesce(lag(is_open) OVER (PARTITION BY camera, subject, alert ORDER BY t), 0)
               THEN 1 ELSE 0 END AS opens
     FROM stands
-), counted AS (
-    SELECT *, sum(opens) OVER (PARTITION BY camera, alert ORDER BY t ROWS UNBOUNDED PRECEDING) AS n FROM turned
+), counted_up AS (
+    SELECT *, sum(opens) OVER (PARTITION BY camera, subject, alert ORDER BY t ROWS UNBOUNDED PRECEDING) AS n FROM turned
 ), stretches AS (
-    SELECT camera, alert, kind, severity, threshold, clear, min(t) AS opened, min(t) FILTER (is_open = 0) AS resolved,
-           arg_min({'part': part, 'whole': whole, 'score': score, 'words': words}, t) AS at_first,
+    SELECT camera, subject, alert, kind, severity, threshold, clear, min(t) AS opened,
+           min(t) FILTER (is_open = 0) AS resolved,
+           arg_min({'score': score, 'words': words, 'rules': hour_rules}, t) AS at_first,
            CASE WHEN high_is_bad THEN max(score) FILTER (bad) ELSE min(score) FILTER (bad) END AS worst,
            sum(samples) FILTER (bad) AS samples, coalesce(sum(hours) FILTER (bad), 0) AS hours
-    FROM counted WHERE n > 0 GROUP BY camera, alert, kind, severity, threshold, clear, high_is_bad, n
+    FROM counted_up WHERE n > 0 GROUP BY camera, subject, alert, kind, severity, threshold, clear, high_is_bad, n
 )
-SELECT s.camera, kind, severity, epoch_us(opened) AS opened, epoch_us(resolved) AS resolved, at_first.score AS value,
-       worst, threshold, clear, samples, hours,
+SELECT s.camera, kind, severity, subject, opened, resolved, at_first.score AS value, worst, threshold, clear, samples, hours,
+       EXISTS (FROM came_late l WHERE l.kind = s.kind AND l.camera = s.camera AND l.subject = s.subject
+               AND l.t >= s.opened AND (s.resolved IS NULL OR l.t <= s.resolved)) AS late,
        CASE kind WHEN 'device_offline' THEN at_first.words
-       ELSE at_first.part || ' of ' || at_first.whole || at_first.words
+       ELSE at_first.words
            || printf('%d.%02d %%, ', (at_first.score // 100)::INTEGER, (at_first.score % 100)::INTEGER)
            || CASE kind WHEN 'empty_rate' THEN 'above ' ELSE 'below ' END
            || printf('%d.%02d %%.', (threshold // 100)::INTEGER, (threshold % 100)::INTEGER) END AS message,
-       CASE kind WHEN 'device_offline' THEN (SELECT digest FROM rule_alert a WHERE a.alert = s.alert)
-       ELSE coalesce(d.digest, (SELECT o.digest FROM rule_alert_digest o WHERE o.alert = s.alert AND o.camera IS NULL))
-       END AS rules
-FROM stretches s LEFT JOIN rule_alert_digest d ON d.alert = s.alert AND d.camera = s.camera
+       joined((SELECT digest FROM rule_alert a WHERE a.alert = s.alert), at_first.rules) AS rules
+FROM stretches s
+UNION ALL
+SELECT e.camera, a.kind, a.severity, plate, epoch_us(arrived), epoch_us("left"), 10000, 10000, a.threshold, a.clear, reads, 0,
+       EXISTS (FROM gate_read r WHERE r.camera = e.camera AND r.plate = e.plate AND r.late
+               AND r.t BETWEEN epoch_us(e.arrived) AND epoch_us(e."left")),
+       plate || ' is blocked' || CASE reason WHEN '' THEN '.' ELSE ': ' || reason || '.' END
+           || CASE WHEN retroactive THEN ' It was listed only later.' ELSE '' END,
+       joined(a.digest, rules)
+FROM oracle_gate_events e JOIN rule_alert a ON a.kind = 'blocked_vehicle' AND (
+    a.camera = e.camera OR a.camera IS NULL AND NOT EXISTS (
+        FROM rule_alert o WHERE o.camera = e.camera AND o.kind = a.kind AND o.severity = a.severity))
+WHERE status = 'blocked'

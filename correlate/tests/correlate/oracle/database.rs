@@ -1,6 +1,7 @@
 //! Facts and rules into DuckDB, the oracle's answers out.
 
 use super::database_people::{insert_attendance, insert_gate};
+use super::database_station::{insert_stations, watched_stations};
 use duckdb::{Connection, params};
 use gemba_schemas::fact::{Fact, FactKind};
 use gemba_schemas::id::Name;
@@ -8,7 +9,7 @@ use gemba_schemas::registry::Table;
 use gemba_schemas::rule::{DurationModel, Rule, digest};
 use gemba_schemas::time::EventTime;
 use gemba_schemas::view::{ViewKind, ViewRow};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use arrow::datatypes::{DataType, TimeUnit};
 
@@ -89,9 +90,12 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
     }
     let clock = rules.iter().find(|r| matches!(r, Rule::Clock(_))).expect("a scene has a clock");
     let text = |name: Name| name.as_str();
+    // An event at a watched station stands for no time, whoever's it is.
+    let watched = watched_stations(rules);
     for rule in rules {
         let own = digest([rule]);
         let with_clock = digest([rule, clock]);
+        let all_hours = digest(watched.iter().chain([rule, clock]));
         match rule {
             Rule::Clock(r) => {
                 db.execute("INSERT INTO rule_clock VALUES (?, ?)", params![text(r.time_zone), r.day_reset.0]).unwrap();
@@ -147,7 +151,7 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
             Rule::Productivity(r) => {
                 let until_next = r.duration == DurationModel::UntilNext;
                 let (duration, gap, strict) = (r.event_duration.0, r.max_gap.0, r.require_registered);
-                let values = params![until_next, duration, gap, strict, text(with_clock)];
+                let values = params![until_next, duration, gap, strict, text(all_hours)];
                 db.execute("INSERT INTO rule_productivity VALUES (?, ?, ?, ?, ?)", values).unwrap();
             }
             Rule::Worker(r) => {
@@ -160,29 +164,31 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
                 let values = params![r.min_confidence.0, r.min_samples, r.sustained, text(own)];
                 db.execute("INSERT INTO rule_drift VALUES (?, ?, ?, ?)", values).unwrap();
             }
-            // See below, and in `database_people`.
+            // See below, and in `database_people` and `database_station`.
             Rule::Alert(_)
             | Rule::Shift(_)
             | Rule::Holiday(_)
             | Rule::Gate(_)
             | Rule::PlateFormat(_)
-            | Rule::Plate(_) => {}
+            | Rule::Plate(_)
+            | Rule::StationZone(_)
+            | Rule::Badge(_) => {}
         }
     }
 }
 
-/// Alerts by number, and the digest of each with the profiles of a camera (of none where the camera is NULL) and the clock.
+/// Alerts by number, each with its digest; and the clock's.
 fn insert_alerts(db: &Connection, rules: &[Rule]) {
     db.execute_batch(
         "CREATE TABLE rule_alert (alert BIGINT, camera VARCHAR, kind VARCHAR, severity VARCHAR, threshold HUGEINT,
              clear HUGEINT, min_samples BIGINT, digest VARCHAR);
-         CREATE TABLE rule_alert_digest (alert BIGINT, camera VARCHAR, digest VARCHAR);",
+         CREATE TABLE digest_clock (digest VARCHAR);",
     )
     .unwrap();
-    let profile = |rule: &Rule| if let Rule::Packing(p) = rule { Some(p.camera) } else { None };
-    let cameras: BTreeSet<Option<&str>> =
-        rules.iter().filter_map(profile).map(|camera| Some(camera.as_str())).chain([None]).collect();
     for (alert, rule) in rules.iter().enumerate() {
+        if let Rule::Clock(_) = rule {
+            db.execute("INSERT INTO digest_clock VALUES (?)", [digest([rule]).as_str()]).unwrap();
+        }
         let Rule::Alert(r) = rule else { continue };
         let values = params![
             alert as i64,
@@ -195,16 +201,6 @@ fn insert_alerts(db: &Connection, rules: &[Rule]) {
             digest([rule]).as_str()
         ];
         db.execute("INSERT INTO rule_alert VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values).unwrap();
-        for camera in &cameras {
-            let shapes = |r: &&Rule| match r {
-                Rule::Clock(_) => true,
-                Rule::Packing(p) => Some(p.camera.as_str()) == *camera,
-                _ => false,
-            };
-            let sum = digest(rules.iter().filter(shapes).chain([rule]));
-            let values = params![alert as i64, *camera, sum.as_str()];
-            db.execute("INSERT INTO rule_alert_digest VALUES (?, ?, ?)", values).unwrap();
-        }
     }
 }
 
@@ -259,12 +255,18 @@ pub fn answers(facts: &[Fact], rules: &[Rule], now: &[EventTime]) -> BTreeMap<Vi
     let clock = rules.iter().find(|r| matches!(r, Rule::Clock(_))).expect("a scene has a clock");
     insert_attendance(&db, rules, clock);
     insert_gate(&db, rules, clock);
+    insert_stations(&db, rules, clock);
     db.execute_batch(include_str!("prelude.sql")).unwrap();
     db.execute_batch(include_str!("work.sql")).unwrap();
     db.execute_batch(include_str!("prelude_gate.sql")).unwrap();
     let mut rows = BTreeMap::new();
-    // In order of declaration: the occupancy oracles stand on the answers before them.
-    for kind in ViewKind::ALL {
+    // In order of declaration: the occupancy oracles stand on the answers before them, alerts on all.
+    let last = ViewKind::Alert;
+    for kind in ViewKind::ALL.iter().filter(|kind| **kind != last).chain([&last]) {
+        // What cameras see of stations follows from the visits to zones.
+        if *kind == ViewKind::WorkerHour {
+            db.execute_batch(include_str!("station.sql")).unwrap();
+        }
         let table = kind.table();
         let columns: Vec<_> = table
             .columns

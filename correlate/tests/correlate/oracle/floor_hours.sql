@@ -8,7 +8,9 @@ WITH w AS (
     SELECT hour, count(*) AS stations, sum(working_us * 1000000 // (working_us + idle_us)) AS ppm
     FROM oracle_station_hours WHERE working_us + idle_us > 0 GROUP BY ALL
 )
-SELECT epoch_us(hour) AS hour, active_us, idle_us, absent_us, units, events, observed_us, workers,
-       w.ppm AS worker_utilisation_ppm, coalesce(stations, 0) AS stations,
-       coalesce(s.ppm, 0) AS station_utilisation_ppm, (SELECT digest_clock FROM rule_productivity) AS rules
-FROM w LEFT JOIN s USING (hour)
+SELECT epoch_us(hour) AS hour, coalesce(active_us, 0) AS active_us, coalesce(idle_us, 0) AS idle_us,
+       coalesce(absent_us, 0) AS absent_us, coalesce(units, 0) AS units, coalesce(events, 0) AS events,
+       coalesce(observed_us, 0) AS observed_us, coalesce(workers, 0) AS workers,
+       coalesce(w.ppm, 0) AS worker_utilisation_ppm, coalesce(stations, 0) AS stations,
+       coalesce(s.ppm, 0) AS station_utilisation_ppm, (SELECT digest FROM digest_work WHERE kind = 'floor') AS rules
+FROM w FULL JOIN s USING (hour)

@@ -6,6 +6,13 @@ CREATE MACRO clock_shows(us) AS
 CREATE MACRO minute_of(us) AS us - us % 60000000;
 CREATE MACRO hour_of(us) AS minute_of(us) - clock_shows(minute_of(us)) % 3600000000;
 
+-- How late a fact was received; and the digest of the rules of two digests (of one where the other is NULL).
+CREATE MACRO late_by(received_at, ts) AS epoch_us(received_at) - epoch_us(ts);
+CREATE MACRO of_hex(digits) AS list_reduce(
+    list_transform(string_split(digits, ''), lambda c: (instr('0123456789abcdef', c) - 1)::HUGEINT), lambda a, b: a * 16 + b);
+CREATE MACRO joined(a, b) AS CASE WHEN b IS NULL THEN a ELSE
+    lower(lpad(to_hex(((of_hex(a) + of_hex(b)) % 18446744073709551616::HUGEINT)::UBIGINT), 16, '0')) END;
+
 CREATE TABLE pt AS
 SELECT camera, generation, track, epoch_us(ts) AS ts, frame::HUGEINT AS frame, id, class, model,
        ((x0::BIGINT + x1 - (((x0::BIGINT + x1) % 2) + 2) % 2) // 2) * 1000000 // (width::BIGINT * 16) AS x,

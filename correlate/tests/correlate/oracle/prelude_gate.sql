@@ -19,7 +19,7 @@ WITH texts AS (
 SELECT text, arg_min({'plate': plate, 'format': format}, (n, plate, format)) AS fit FROM fits GROUP BY text;
 
 CREATE TABLE gate_sight AS
-SELECT camera, epoch_us(ts) AS t, confidence, id, fit.plate AS plate, fit.format AS format,
+SELECT camera, epoch_us(ts) AS t, confidence, id, late_by(received_at, ts) > 3600000000 AS late, fit.plate AS plate, fit.format AS format,
        CASE WHEN confidence <= min_confidence THEN 'low_confidence' WHEN fit IS NULL THEN 'bad_format' END AS refused
 FROM plate_read LEFT JOIN gate_clean USING (text), rule_gate;
 

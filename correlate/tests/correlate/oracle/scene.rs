@@ -1,7 +1,7 @@
 //! Random sites and facts, from a seed. Coordinates and times lie on coarse grids, so that edges, ties and exact
 //! thresholds are met often; scenes lie around the daily reset, some of them where the clocks are changed.
 
-use super::{Step, scene_attendance, scene_gate, scene_quality, scene_work};
+use super::{Step, scene_attendance, scene_gate, scene_quality, scene_station, scene_work};
 use gemba_schemas::fact::{
     Attempt, Clock, CodeMiss, CodeRead, Coverage, CoverageEnd, Decoder, Fact, Fault, FaultKind, MotionSpan, Stage,
     TrackEnd, TrackEndReason, TrackPoint,
@@ -288,13 +288,18 @@ fn rules(random: &mut Random, camera: Name) -> Vec<Rule> {
     let mut rules = Vec::new();
     let classes = |random: &mut Random| if random.one_in(3) { vec![Name::new("person")] } else { vec![] };
     for zone in 0..1 + random.below(3) {
-        let polygon = (0..3 + random.below(4))
+        let mut polygon: Vec<_> = (0..3 + random.below(4))
             .map(|_| Point { x: twentieth(random.below(21)), y: twentieth(random.below(21)) })
             .collect();
+        // Somebody is at a station most of the time.
+        if zone == 0 && !random.one_in(4) {
+            polygon =
+                [(2, 2), (18, 2), (18, 21), (2, 21)].map(|(x, y)| Point { x: twentieth(x), y: twentieth(y) }).into();
+        }
         rules.push(Rule::Zone(ZoneRule {
             camera,
             zone: Name::new(&format!("zone-{zone}")),
-            kind: random.pick(&["chair", "chair", "wait"]).into(),
+            kind: if zone == 0 { "station" } else { random.pick(&["chair", "chair", "wait"]) }.into(),
             polygon,
             min_dwell: Micros::from_secs(random.below(9)),
             bridge: Micros::from_secs(random.below(4)),
@@ -387,6 +392,7 @@ impl Scene {
             scene.rules.extend(rules(&mut random, camera.into()));
         }
         scene_work::extend(&mut random, base, size, &mut scene.facts, &mut scene.rules);
+        scene_station::extend(&mut random, &mut scene.facts, &mut scene.rules);
         let last = scene.facts.iter().map(Fact::bucket).max().unwrap_or(EventTime(base * 1_000_000));
         scene.now = last + Micros::from_millis(random.below(40) * 100 - 2000);
         // After `now`, which lies where the footage ends.

@@ -81,7 +81,8 @@ pub fn facts(random: &mut Random, base: i64, size: usize) -> Vec<Fact> {
         facts.push(
             PlateRead {
                 id,
-                received_at: ts + Micros(n),
+                // Some come an hour late, and some just not.
+                received_at: ts + Micros(n + random.pick(&[0, 0, 0, 3_600_000_000, 3_600_000_000 - n])),
                 ts,
                 camera,
                 text: random.pick(&TEXTS).into(),

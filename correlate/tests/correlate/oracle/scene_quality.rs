@@ -60,8 +60,9 @@ pub fn facts(random: &mut Random, base: i64, size: usize, facts: &[Fact]) -> Vec
     for device in ["cam-a", UNKNOWN] {
         for n in 0..size as i64 * 8 {
             let id = FactId::of("device_status", device.into(), Generation(0), &[&n.to_le_bytes()]);
-            // Twenty minutes apart for two days, so that some are of one instant; some of these arrived together, too.
-            let ts = EventTime((base + random.below(144) * 1200) * 1_000_000);
+            // Twenty minutes apart for two days, so that some are of one instant; some of these arrived together, too. Those
+            // of the first day arrived late.
+            let ts = EventTime((base + (random.below(144) - 72) * 1200) * 1_000_000);
             let received_at = arrival(random, base);
             let state =
                 random.pick(&[DeviceState::Online, DeviceState::Degraded, DeviceState::Offline, DeviceState::Offline]);
@@ -78,7 +79,7 @@ pub fn rules(random: &mut Random) -> Vec<Rule> {
     let mut rules = Vec::new();
     for kind in AlertKind::ALL.iter().copied() {
         for severity in Severity::ALL.iter().copied() {
-            for camera in [None, Some("cam-a"), Some(UNKNOWN)] {
+            for camera in sources(kind) {
                 if random.one_in(if camera.is_some() { 2 } else { 6 }) {
                     continue;
                 }
@@ -86,13 +87,28 @@ pub fn rules(random: &mut Random) -> Vec<Rule> {
                 let at = random.below(7) as usize;
                 let (low, high) = (Score(SHARES[at]), Score(SHARES[at + random.below(3) as usize]));
                 let (threshold, clear) = if kind.high_is_bad() { (high, low) } else { (low, high) };
-                let min_samples = 1 + random.below(3) as u32;
+                let mut min_samples = 1 + random.below(3) as u32;
+                if matches!(kind, AlertKind::StationUtilisation | AlertKind::FloorUtilisation) {
+                    min_samples = random.pick(&[1, 300, 301, 900]);
+                }
                 let camera = camera.map(Name::new);
                 rules.push(Rule::Alert(AlertRule { kind, severity, camera, threshold, clear, min_samples }));
             }
         }
     }
     rules
+}
+
+/// What rules of a kind are for: all, and single ones.
+fn sources(kind: AlertKind) -> Vec<Option<&'static str>> {
+    let single: &[&str] = match kind {
+        AlertKind::StationUtilisation => &["S1", "S4"],
+        AlertKind::FloorUtilisation => &[],
+        AlertKind::Confidence => &["S1", "cam-a"],
+        AlertKind::BlockedVehicle => &["cam-b"],
+        AlertKind::EmptyRate | AlertKind::ExportSuccess | AlertKind::DeviceOffline => &["cam-a", UNKNOWN],
+    };
+    [None].into_iter().chain(single.iter().map(|source| Some(*source))).collect()
 }
 
 const SHARES: [u16; 9] = [0, 2_500, 3_333, 4_000, 5_000, 6_000, 6_667, 7_500, 10_000];

@@ -8,5 +8,5 @@ WITH e AS (
 )
 SELECT station, hour, coalesce(a, 0) AS working_us, coalesce(i, 0) AS idle_us, coalesce(n, 0) AS absent_us,
        coalesce(units, 0) AS units, coalesce(events, 0) AS events, coalesce(a + i + n, 0) AS observed_us,
-       (SELECT digest_clock FROM rule_productivity) AS rules
-FROM e FULL JOIN t USING (station, hour)
+       coalesce(d.digest, (SELECT digest_clock FROM rule_productivity)) AS rules
+FROM e FULL JOIN t USING (station, hour) LEFT JOIN digest_work d ON d.kind = 'station' AND d.name = station

@@ -25,10 +25,11 @@ DELETE FROM device_status WHERE is_late(received_at, ts);
 -- Events, and the time that each accounts for.
 CREATE TABLE ev AS
 SELECT id, epoch_us(ts) AS ts, worker, station, model, model_version, confidence::BIGINT AS confidence, state AS what,
-       0 AS units
+       0 AS units, late_by(received_at, ts) > 3600000000 AS late
 FROM activity
 UNION ALL
-SELECT id, epoch_us(ts), worker, station, model, model_version, confidence::BIGINT, 'product_count', "count"
+SELECT id, epoch_us(ts), worker, station, model, model_version, confidence::BIGINT, 'product_count', "count",
+       late_by(received_at, ts) > 3600000000
 FROM production;
 
 CREATE TABLE counted AS
@@ -36,8 +37,10 @@ SELECT *, hour_of(ts) AS hour FROM ev, rule_productivity
 WHERE NOT require_registered
    OR (worker IN (SELECT worker FROM rule_worker) AND station IN (SELECT station FROM rule_station));
 
+-- Events stand for no time where a camera watches; what it sees is added in `station.sql`.
 CREATE TABLE work_time AS
-SELECT worker, station, hour, what, event_duration AS us FROM counted WHERE NOT until_next AND what <> 'product_count'
+SELECT worker, station, hour, what, event_duration AS us FROM counted
+WHERE NOT until_next AND what <> 'product_count' AND station NOT IN (SELECT station FROM rule_station_zone)
 UNION ALL
 SELECT worker, station, hour_of(m), what, least(b, m + 60000000) - greatest(a, m)
 FROM (
@@ -47,4 +50,5 @@ FROM (
                least(ts + max_gap, coalesce(lead(ts) OVER (PARTITION BY worker ORDER BY ts, id), ts + max_gap)) AS b
         FROM counted WHERE until_next AND what <> 'product_count'
     )
+    WHERE station NOT IN (SELECT station FROM rule_station_zone)
 );

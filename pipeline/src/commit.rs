@@ -24,7 +24,9 @@ use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::rule::{self, Rule};
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
-use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Lake, Live, Publish, SinkError, Store, ViewDigest, Withdrawal};
+use gemba_sinks::{
+    Entry, Epoch, EpochRow, Journal, Kept, Lake, Live, Publish, SinkError, Store, ViewDigest, Withdrawal,
+};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -86,6 +88,8 @@ pub struct Committer {
     unpublished_withdrawals: Vec<(u64, Withdrawal)>,
     dirty: BTreeSet<(ViewKind, String)>,
     last_epoch: Option<EpochRow>,
+    /// Which rows are final, because facts that they follow from have left.
+    kept: Kept,
 }
 
 /// What the data directory held when it was opened.
@@ -114,7 +118,10 @@ impl Committer {
     ) -> Result<Self, SinkError> {
         let last_epoch = store.last_epoch()?;
         progress.committed_tick.store(last_epoch.as_ref().map_or(0, |e| e.tick), Relaxed);
+        // A store that was begun anew must not use ticks again that the lake knows.
+        let tick = last_epoch.as_ref().map(|e| e.tick).max(lake.epoch().map(|e| e.tick));
         Ok(Self {
+            kept: lake.kept(),
             journal,
             store,
             lake,
@@ -131,7 +138,7 @@ impl Committer {
             asked: VecDeque::new(),
             last_received: EventTime::MIN,
             clients: false,
-            tick: last_epoch.as_ref().map_or(0, |e| e.tick),
+            tick: tick.unwrap_or(0),
             now: None,
             known: HashSet::new(),
             gathered: Vec::new(),
@@ -252,7 +259,12 @@ impl Committer {
     /// Compares what was derived from the stored facts with what the store holds.
     fn settle_loaded(&mut self, tick: Tick, seq: u64) -> Result<(), SinkError> {
         self.complete = None;
-        let rows = std::mem::take(&mut self.settled);
+        let mut rows = std::mem::take(&mut self.settled);
+        let kept: Vec<_> = self.lake.kept_rows(&self.store, &rows)?.into_iter().map(|row| (row, 1)).collect();
+        if let Some(live) = &self.live {
+            live.advance(tick, &kept);
+        }
+        rows.extend(kept);
         let mut digest = ViewDigest::default();
         rows.iter().for_each(|(row, diff)| digest.update(row, *diff));
         let current = self.last_epoch.as_ref().is_some_and(|e| {
@@ -262,6 +274,10 @@ impl Committer {
                 && e.journal_seq == seq
         });
         if current {
+            // What the last run committed and did not publish.
+            if self.lake.epoch() != self.last_epoch.as_ref() {
+                self.dirty.extend(self.lake.partitions(&self.store)?);
+            }
             return Ok(());
         }
         if self.last_epoch.is_none() && rows.is_empty() && self.unpublished.is_empty() {
@@ -488,7 +504,11 @@ impl Committer {
     fn settle(&mut self, tick: Tick) {
         let later = self.changes.split_off(&(tick + 1));
         let changes = std::mem::replace(&mut self.changes, later).into_values().flatten();
-        let changes = consolidated(changes.collect());
+        let mut changes = consolidated(changes.collect());
+        let left_out = self.kept.leave_out(&mut changes);
+        if left_out > 0 {
+            tracing::info!(left_out, "changes of rows that are final: facts of that time have left the lake");
+        }
         if let Some(live) = &self.live {
             live.advance(tick, &changes);
         }
@@ -524,6 +544,7 @@ impl Committer {
             && withdrawn.is_empty()
             && self.dirty.is_empty()
             && self.lake.journal_seq() == through
+            && !self.lake.is_due(epoch.now)
         {
             return Ok(());
         }
@@ -539,6 +560,7 @@ impl Committer {
         })?;
         self.journal.release(through)?;
         self.dirty.clear();
+        self.kept = self.lake.kept();
         Ok(())
     }
 

@@ -70,6 +70,13 @@ pub(crate) fn replace(path: &Path, contents: &[u8]) -> Result<(), SinkError> {
 
 /// Syncs a finished file and returns its length and crc32c.
 pub(crate) fn seal(path: &Path) -> Result<(u64, u32), SinkError> {
+    let sealed = checksum(path)?;
+    File::open(path).and_then(|f| f.sync_all()).at(path)?;
+    Ok(sealed)
+}
+
+/// The length and crc32c of a file.
+pub(crate) fn checksum(path: &Path) -> Result<(u64, u32), SinkError> {
     let mut file = File::open(path).at(path)?;
     let (mut bytes, mut crc) = (0u64, 0u32);
     let mut chunk = vec![0u8; 1 << 16];
@@ -81,7 +88,6 @@ pub(crate) fn seal(path: &Path) -> Result<(u64, u32), SinkError> {
         bytes += read as u64;
         crc = crc32c::crc32c_append(crc, &chunk[..read]);
     }
-    file.sync_all().at(path)?;
     Ok((bytes, crc))
 }
 

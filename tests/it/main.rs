@@ -17,4 +17,5 @@ mod command;
 mod endpoint;
 mod footage;
 mod golden;
+mod keep;
 mod replay;

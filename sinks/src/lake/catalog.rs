@@ -52,28 +52,50 @@ pub(super) fn attach(connection: &Connection, schema: &str, dir: &Path, manifest
     Ok(())
 }
 
-/// What the catalog of the lake in `dir` says otherwise than its manifest; `None` when they agree.
-pub(super) fn difference(dir: &Path, manifest: &Manifest) -> Result<Option<String>, SinkError> {
+/// How a catalog stands to its manifest.
+pub(super) enum Catalog {
+    /// It reads the files that the manifest lists.
+    Current,
+    /// It reads those that an earlier manifest listed, and they are still there.
+    Earlier,
+    /// It is something else.
+    Wrong(String),
+}
+
+/// Compares the catalog of the lake in `dir` with its manifest.
+pub(super) fn compare(dir: &Path, manifest: &Manifest) -> Result<Catalog, SinkError> {
     let path = dir.join(CATALOG);
     if !path.is_file() {
-        return Ok(Some("there is none".into()));
+        return Ok(Catalog::Wrong("there is none".into()));
     }
     let found = match duck::open(Some(&path), Mode::Read, None).and_then(|found| said(&found)) {
         Ok(found) => found,
-        Err(e) => return Ok(Some(format!("it does not open: {e}"))),
+        Err(e) => return Ok(Catalog::Wrong(format!("it does not open: {e}"))),
     };
     let root = std::path::absolute(dir).at(dir)?;
+    let full = |path: &String| root.join(path).to_string_lossy().into_owned();
+    let superseded: BTreeSet<_> = manifest.superseded.iter().map(|s| full(&s.path)).collect();
+    let read: BTreeSet<_> = found.views.iter().flat_map(|(_, sql)| paths(sql)).collect();
+    let known = |path: &String| superseded.contains(path) || manifest.files.iter().any(|f| full(&f.path) == *path);
+    let behind = found.epoch.as_ref().map(|e| e.0) < manifest.epoch.as_ref().map(|e| e.tick);
+    if (behind || !read.is_disjoint(&superseded)) && read.iter().all(known) {
+        return Ok(Catalog::Earlier);
+    }
     for part in Part::ALL {
         for table in part.tables() {
-            let listed = manifest.of(part, table.name).map(|f| root.join(&f.path).to_string_lossy().into_owned());
+            let listed = manifest.of(part, table.name).map(|f| full(&f.path));
             let read = found.views.iter().find(|(name, _)| name == table.name).map(|(_, sql)| paths(sql));
             if read != Some(listed.collect()) {
-                return Ok(Some(format!("`{}` does not read the files that the manifest lists", table.name)));
+                let what = format!("`{}` does not read the files that the manifest lists", table.name);
+                return Ok(Catalog::Wrong(what));
             }
         }
     }
     let listed = manifest.epoch.as_ref().map(|e| (e.tick, e.digest.clone()));
-    Ok((found.epoch != listed).then(|| "it is of another epoch than the manifest".into()))
+    Ok(match found.epoch == listed {
+        true => Catalog::Current,
+        false => Catalog::Wrong("it is of another epoch than the manifest".into()),
+    })
 }
 
 /// What a catalog says: every view with its SQL, and the epoch's tick and digest.

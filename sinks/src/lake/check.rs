@@ -79,13 +79,17 @@ pub(crate) fn check(dir: &Path, live: bool, findings: &mut Findings) -> Result<O
             );
         }
     }
-    let differs = catalog::difference(dir, manifest)?;
-    // A publication replaces the manifest first and the catalog right after it.
-    if let Some(what) = differs.filter(|_| !live || Manifest::read(dir).ok().flatten().as_ref() == Some(manifest)) {
-        let todo = "the next start makes it anew; was the folder moved?";
-        match live {
-            true => findings.note("catalog", &dir.join(catalog::CATALOG), what, "it is about to be replaced"),
-            false => findings.problem("catalog", &dir.join(catalog::CATALOG), what, todo),
+    let path = dir.join(catalog::CATALOG);
+    match catalog::compare(dir, manifest)? {
+        catalog::Catalog::Current => {}
+        catalog::Catalog::Earlier => {
+            let todo = if live { "it is about to be replaced" } else { "the next start makes it anew" };
+            findings.note("catalog", &path, "is of an earlier epoch, and whole", todo);
+        }
+        // The list that it is compared with is not the one that it was made from.
+        catalog::Catalog::Wrong(_) if live && Manifest::read(dir)?.as_ref() != Some(manifest) => {}
+        catalog::Catalog::Wrong(what) => {
+            findings.problem("catalog", &path, what, "the next start makes it anew; was the folder moved?");
         }
     }
     let (_, facts, _) = lake.fact_totals();

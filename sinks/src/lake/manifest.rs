@@ -103,6 +103,9 @@ pub(super) struct Manifest {
     /// A file of changes was lost: what is left does not add up to the views until the store is rebuilt.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) changes_lost: bool,
+    /// Views and dates whose file was found damaged and that are still to be written again.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) stale: BTreeSet<(String, String)>,
     /// Facts of UTC dates before this one have left; see `retain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) facts_from: Option<String>,

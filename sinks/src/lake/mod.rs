@@ -100,8 +100,6 @@ pub struct Lake {
     connection: Connection,
     writable: bool,
     grace: Duration,
-    /// Partitions whose file was found missing or damaged.
-    stale: BTreeSet<Partition>,
     damage: Vec<Damage>,
     catalog_stale: bool,
     /// Set when it is unknown which manifest the disk holds.
@@ -160,7 +158,6 @@ impl Lake {
             connection,
             writable,
             grace: GRACE,
-            stale: BTreeSet::new(),
             damage: Vec::new(),
             catalog_stale: false,
             poisoned: None,

@@ -7,7 +7,6 @@ use super::manifest::{Manifest, Part};
 use super::parquet::unlink;
 use crate::error::{At, SinkError};
 use crate::files::{Damage, TEMPORARY, checksum, set_aside};
-use gemba_schemas::view::ViewKind;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +38,7 @@ impl Lake {
             }
             match file.part {
                 Part::Views => {
-                    self.stale.extend(ViewKind::by_name(&file.table).map(|view| (view, file.date.clone())));
+                    self.manifest.stale.insert((file.table.clone(), file.date.clone()));
                 }
                 Part::Changes => self.manifest.changes_lost = true,
                 Part::Facts => {

@@ -69,7 +69,8 @@ impl Lake {
         self.check(&p)?;
         let now = seconds();
         let mut dirty = p.dirty.clone();
-        dirty.extend(self.stale.iter().cloned());
+        let stale = self.manifest.stale.iter();
+        dirty.extend(stale.filter_map(|(view, date)| Some((ViewKind::by_name(view)?, date.clone()))));
         // What has left the lake stays out of it.
         dirty.retain(|(_, date)| self.manifest.views_from.as_ref().is_none_or(|from| date >= from));
         let mut attempt = Attempt {
@@ -88,6 +89,7 @@ impl Lake {
         }
         next.epoch = Some(p.epoch.clone());
         next.journal_seq = p.journal_seq;
+        next.stale.clear();
         next.sort();
         if !p.site.is_empty() {
             let path = self.dir.join("site.toml");
@@ -105,7 +107,6 @@ impl Lake {
             }
             self.catalog_stale = true;
         }
-        self.stale.clear();
         if self.catalog_stale {
             self.refresh_catalog();
         }
@@ -239,7 +240,11 @@ impl Attempt<'_> {
                     generations.entry(fact.camera().as_str().into()).or_default().insert(fact.generation().0);
                 }
                 let connection = self.connection;
-                let file = self.write(connection, "SELECT * FROM staged", Part::Facts, &table, &date, generations)?;
+                // Clients may name a camera of their own, which is not the one that a fact is sorted by here.
+                let named = kind.is_client() && table.columns.iter().any(|c| c.name == "camera");
+                let order = if named { format!("ORDER BY {}", file_order(&table)) } else { String::new() };
+                let select = format!("SELECT * FROM staged {order}");
+                let file = self.write(connection, &select, Part::Facts, &table, &date, generations)?;
                 self.next.files.extend(file);
             }
         }

@@ -184,7 +184,7 @@ impl Lake {
     /// Whether a publication is due though nothing is new: files to write again, or old ones that should leave.
     pub fn is_due(&self, now: EventTime) -> bool {
         let retain = self.retained_on != seconds() / 86_400 && self.leaving(now).is_ok_and(|l| !l.is_empty());
-        !self.stale.is_empty() || self.manifest.changes_lost || retain
+        !self.manifest.stale.is_empty() || self.manifest.changes_lost || retain
     }
 
     /// Once a day, after a publication. A failure is said, and tried again with the next one.

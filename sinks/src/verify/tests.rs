@@ -137,7 +137,15 @@ fn what_is_listed_wrongly_or_nowhere_is_named() {
     names(&look(&paths), "lake", "no manifest.json");
     std::fs::write(&manifest, &whole).unwrap();
 
+    // As a crash between the two leaves it.
     let catalog = paths.lake.join("catalog.duckdb");
+    let earlier = whole.replacen("\"epoch\":{\"tick\":2", "\"epoch\":{\"tick\":3", 1);
+    assert_ne!(earlier, whole);
+    std::fs::write(&manifest, earlier).unwrap();
+    let report = look(&paths);
+    assert!(report.problems.is_empty() && report.notes[0].what.contains("earlier epoch"), "{report:#?}");
+    std::fs::write(&manifest, &whole).unwrap();
+
     let bytes = std::fs::read(&catalog).unwrap();
     std::fs::remove_file(&catalog).unwrap();
     names(&look(&paths), "catalog", "there is none");

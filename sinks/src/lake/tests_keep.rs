@@ -313,6 +313,35 @@ fn a_reader_of_an_old_catalog_goes_on_while_files_are_joined() {
 }
 
 #[test]
+fn a_listed_file_is_there_at_every_instant() {
+    let mut site = Site::new().reopen();
+    site.publish(&[], &[], vec![(visit(0, 0), 1)]);
+    site.lake = Lake::open(&site.folder()).unwrap().with_grace(Duration::ZERO);
+    let (folder, done) = (site.folder(), std::sync::atomic::AtomicBool::new(false));
+    let ordering = std::sync::atomic::Ordering::Relaxed;
+    std::thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut looks = 0;
+            while !done.load(ordering) || looks == 0 {
+                let listed = Manifest::read(&folder).unwrap().unwrap().files;
+                for file in listed.iter().filter(|f| !folder.join(&f.path).exists()) {
+                    // Gone between the two looks: then the manifest has forgotten it before.
+                    let now = Manifest::read(&folder).unwrap().unwrap().files;
+                    assert!(now.iter().all(|f| f.path != file.path), "{} is listed and gone", file.path);
+                }
+                looks += 1;
+            }
+        });
+        let point = |n: u64| facts(n * 14..(n + 1) * 14).into_iter().filter(|f| f.kind() == FactKind::TrackPoint);
+        for n in 1..40 {
+            site.publish(&point(n).collect::<Vec<_>>(), &[], vec![(visit(n, n), 1)]);
+        }
+        done.store(true, ordering);
+        watch.join().unwrap();
+    });
+}
+
+#[test]
 fn another_version_is_refused_with_what_helps() {
     let site = Site::new();
     let path = site.folder().join(manifest::MANIFEST);

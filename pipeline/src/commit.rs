@@ -506,8 +506,10 @@ impl Committer {
         let changes = std::mem::replace(&mut self.changes, later).into_values().flatten();
         let mut changes = consolidated(changes.collect());
         let left_out = self.kept.leave_out(&mut changes);
-        if left_out > 0 {
-            tracing::info!(left_out, "changes of rows that are final: facts of that time have left the lake");
+        // A start derives something of that time too, from the coverage that stays.
+        let loading = self.rules_from.first().is_some_and(|(loaded, _)| tick <= *loaded);
+        if left_out > 0 && !loading {
+            tracing::warn!(left_out, "rows are final where facts have left the lake by [retention]: not changed");
         }
         if let Some(live) = &self.live {
             live.advance(tick, &changes);

@@ -64,5 +64,10 @@ fn print(leaving: &Leaving, dry: bool) {
             println!("{what} before {from} (UTC) {}", if dry { "would leave the lake" } else { "have left the lake" });
         }
     }
-    println!("{} bytes {}", leaving.bytes(), if dry { "would become free" } else { "freed" });
+    let lake = leaving.parts.keys().any(|what| what.contains('/'));
+    match (dry, lake) {
+        (true, _) => println!("{} bytes would become free", leaving.bytes()),
+        (false, false) => println!("{} bytes freed", leaving.bytes()),
+        (false, true) => println!("{} bytes freed, the lake's with the next start or publication", leaving.bytes()),
+    }
 }

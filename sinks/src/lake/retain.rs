@@ -9,14 +9,16 @@
 //! before `M − 1 day` are neither derived nor changed any more ([`Kept`]): they stay in the store as they are, and a
 //! store that is lost takes them from the lake's views. The two days of facts before are there for what lies across
 //! midnight: a session that began the day before, the people who were inside, a shift's marks. They are at least as
-//! old as the horizon, so no fact that still counts can change them.
+//! old as the horizon, so no fact that still counts can change them; other rules, a deletion by a client, or footage
+//! of that time that is read later do not change them either.
 //!
 //! Exceptions. `coverage` stays for ever: it is small, and by it footage is known to have been read. Rows without a
 //! time in their key (`unregistered`, `quality_cameras`) say what follows from the facts that are there. A row of
 //! `late_facts` stays when its fact leaves. Changes of views stay.
 //!
 //! A view's row that left the lake stays in the store, and stays out of the lake: the publisher writes no partition
-//! of a date that has left.
+//! of a date that has left. Where its facts have left too, a store that is lost takes it along: `views_days` should
+//! not be shorter than `facts_days` where that matters.
 //!
 //! Order: the manifest without the files, durable; then, after the grace, the files. A crash in between leaves files
 //! that are still remembered as superseded.

@@ -160,7 +160,9 @@ fn a_rebuilt_store_has_the_same_digest() {
     assert_eq!((&first["equal"], &first["before"]), (&json!(true), &first["after"]), "{first}");
     let aside = first["set_aside"][0].as_str().expect("a path");
     assert!(at.join(aside).exists() && aside.contains("quarantine"), "never deleted: {aside}");
-    let again = rebuild(&[]).with(0).out;
+    let again = rebuild(&[]).with(0);
+    assert_eq!(again.err, "", "nothing is damaged");
+    let again = again.out;
     assert!(again.contains("\nequal\n") && again.contains("set aside: "), "{again}");
     let report = verify(at, "data", 0);
     assert_eq!((&report["digest"], &report["notes"]), (&first["after"], &json!([])));

@@ -7,7 +7,7 @@
 use super::{Slot, Store, schema};
 use crate::duck::{self, Mode};
 use crate::error::SinkError;
-use crate::files::{Damage, create_dir, set_aside};
+use crate::files::{Damage, create_dir, move_aside, set_aside};
 use crate::store::EpochRow;
 use duckdb::Connection;
 use gemba_schemas::time::EventTime;
@@ -176,7 +176,10 @@ impl Store {
         let (last, mut damage) = (store.last.clone(), store.damage.clone());
         let Some(before) = &last else { return Ok((None, damage)) };
         drop(store);
-        damage.extend(quarantine(path, "set aside to be derived again")?);
+        let why = "set aside to be derived again";
+        for part in files_of(path) {
+            damage.push(move_aside(&part, &quarantine_of(path), why)?);
+        }
         let store = Self::open(path)?;
         // A tick that no epoch has: what is derived differs from it in any case.
         store
@@ -190,14 +193,18 @@ impl Store {
     }
 }
 
-/// Sets the file and its write-ahead log aside.
+/// Sets the damaged file and its write-ahead log aside.
 fn quarantine(path: &Path, detail: &str) -> Result<Vec<Damage>, SinkError> {
-    let quarantine = path.parent().unwrap_or(Path::new(".")).join("quarantine");
-    [path.to_path_buf(), wal_of(path)]
-        .iter()
-        .filter(|p| p.exists())
-        .map(|p| set_aside(p, &quarantine, detail))
-        .collect()
+    files_of(path).iter().map(|p| set_aside(p, &quarantine_of(path), detail)).collect()
+}
+
+fn quarantine_of(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(Path::new(".")).join("quarantine")
+}
+
+/// The file and its write-ahead log, as far as they are there.
+fn files_of(path: &Path) -> Vec<PathBuf> {
+    [path.to_path_buf(), wal_of(path)].into_iter().filter(|p| p.exists()).collect()
 }
 
 /// The write-ahead log of a DuckDB file.

@@ -28,7 +28,7 @@ use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
-use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Lake, Live, Publish, SinkError, Store, Withdrawal};
+use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Kept, Lake, Live, Publish, SinkError, Store, Withdrawal};
 use space::{Full, RETRY, Writer};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
@@ -88,6 +88,8 @@ pub struct Committer {
     dirty: BTreeSet<(ViewKind, String)>,
     last_epoch: Option<EpochRow>,
     full: Option<Full>,
+    /// Which rows are final, because facts that they follow from have left.
+    kept: Kept,
 }
 
 impl Committer {
@@ -105,7 +107,10 @@ impl Committer {
     ) -> Result<Self, SinkError> {
         let last_epoch = store.last_epoch()?;
         progress.committed_tick.store(last_epoch.as_ref().map_or(0, |e| e.tick), Relaxed);
+        // A store that was begun anew must not use ticks again that the lake knows.
+        let tick = last_epoch.as_ref().map(|e| e.tick).max(lake.epoch().map(|e| e.tick));
         Ok(Self {
+            kept: lake.kept(),
             journal,
             store,
             lake,
@@ -122,7 +127,7 @@ impl Committer {
             asked: VecDeque::new(),
             last_received: EventTime::MIN,
             clients: false,
-            tick: last_epoch.as_ref().map_or(0, |e| e.tick),
+            tick: tick.unwrap_or(0),
             now: None,
             known: HashSet::new(),
             gathered: Vec::new(),
@@ -370,7 +375,13 @@ impl Committer {
     fn settle(&mut self, tick: Tick) {
         let later = self.changes.split_off(&(tick + 1));
         let changes = std::mem::replace(&mut self.changes, later).into_values().flatten();
-        let changes = consolidated(changes.collect());
+        let mut changes = consolidated(changes.collect());
+        let left_out = self.kept.leave_out(&mut changes);
+        // A start derives something of that time too, from the coverage that stays.
+        let loading = self.rules_from.first().is_some_and(|(loaded, _)| tick <= *loaded);
+        if left_out > 0 && !loading {
+            tracing::warn!(left_out, "rows are final where facts have left the lake by [retention]: not changed");
+        }
         if let Some(live) = &self.live {
             live.advance(tick, &changes);
         }
@@ -406,6 +417,7 @@ impl Committer {
             && withdrawn.is_empty()
             && self.dirty.is_empty()
             && self.lake.journal_seq() == through
+            && !self.lake.is_due(epoch.now)
         {
             return Ok(());
         }
@@ -427,6 +439,7 @@ impl Committer {
             return Err(error);
         }
         self.dirty.clear();
+        self.kept = self.lake.kept();
         self.journal.release(through)
     }
 

@@ -124,10 +124,14 @@ pub fn run(
 ) -> Result<Summary, EngineError> {
     let began = Instant::now();
     let _lock = DirLock::take(&options.paths)?;
-    let mut lake = Lake::open(&options.paths.lake)?;
+    let mut lake = Lake::open(&options.paths.lake)?.with_retention(site.retention, &options.paths.dir);
     let mut journal = Journal::open(&options.paths.journal())?;
-    let store = Store::open(&options.paths.store)?;
+    let mut store = match probing() {
+        Some(program) => Store::open_probed(&options.paths.store, &program)?,
+        None => Store::open(&options.paths.store)?,
+    };
     let counted = store.last_epoch()?.map_or(0, |e| e.journal_seq);
+    store.follow(lake.changes_base())?;
     // Numbers that were given once must not be given again, whatever became of the journal.
     journal.skip_to(counted.max(lake.journal_seq()))?;
     if let Some(from) = &options.facts {
@@ -210,6 +214,11 @@ pub fn run(
         }
     }
     outcome
+}
+
+/// The binary that can try a store before we open it: ourselves, where we are `gemba` and no test or benchmark.
+pub fn probing() -> Option<PathBuf> {
+    std::env::current_exe().ok().filter(|program| program.file_stem().is_some_and(|name| name == "gemba"))
 }
 
 /// The number of workers to use when none is asked for: one per core, but not more than there is to read.

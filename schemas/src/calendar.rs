@@ -96,6 +96,21 @@ impl Calendar {
         Some(EventTime(instant.as_microsecond()))
     }
 
+    /// The instant that a text such as `2026-01-20T10:00` or `2026-01-20 10:00:30` names on a zone's clock, or on
+    /// the clock of the offset in it. A date alone is its midnight.
+    pub fn moment(&mut self, zone: Name, text: &str) -> Option<EventTime> {
+        if let Some(instant) = EventTime::parse(text) {
+            return Some(instant);
+        }
+        let shown: jiff::civil::DateTime = text.parse().ok()?;
+        // With an offset that is no RFC 3339 the text means something else than it says.
+        if text.ends_with('Z') || text.contains('+') {
+            return None;
+        }
+        let instant = self.zone(zone).to_ambiguous_timestamp(shown).compatible().ok()?;
+        Some(EventTime(instant.as_microsecond()))
+    }
+
     /// The hour of the minute that holds `ts`.
     pub fn hour(&mut self, clock: &ClockRule, ts: EventTime) -> EventTime {
         let minute = ts.floor(Micros::MINUTE);

@@ -4,8 +4,9 @@
 use crate::fact::FactKind;
 use crate::row::{ColumnInfo, Row};
 use crate::view::ViewKind;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use std::fmt::Write as _;
+use std::sync::{Arc, OnceLock};
 
 /// The declaration of a table.
 #[derive(Clone, Debug)]
@@ -134,6 +135,55 @@ pub fn views() -> Vec<Table> {
     ViewKind::ALL.iter().map(|k| k.table()).collect()
 }
 
+/// The views whose past states are kept, each with the table of its changes: views whose rows are intervals, which
+/// people act on and ask about later.
+pub const HISTORY: &[(ViewKind, &str)] = &[
+    (ViewKind::PackingSession, "packing_sessions_changes"),
+    (ViewKind::ZoneVisit, "zone_visits_changes"),
+    (ViewKind::Alert, "alerts_changes"),
+    (ViewKind::AttendanceDay, "attendance_days_changes"),
+    (ViewKind::GateEvent, "gate_events_changes"),
+];
+
+/// The tables of changes, in the order of [`HISTORY`].
+pub fn changes() -> Vec<Table> {
+    static TABLES: OnceLock<Vec<Table>> = OnceLock::new();
+    TABLES.get_or_init(|| HISTORY.iter().map(|(view, name)| changes_table(view.table(), name)).collect()).clone()
+}
+
+/// The table of changes of a view that has one.
+pub fn changes_of(view: ViewKind) -> Option<Table> {
+    let place = HISTORY.iter().position(|(v, _)| *v == view)?;
+    changes().into_iter().nth(place)
+}
+
+fn changes_table(view: Table, name: &'static str) -> Table {
+    let column =
+        |name, data_type, doc: &str| ColumnInfo { name, data_type, nullable: false, values: &[], doc: doc.to_owned() };
+    let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let mut columns = vec![
+        column("tick", DataType::UInt64, "Last tick of the epoch that changed the row."),
+        column("committed_at", instant, "When the change was committed, by the clock."),
+        column("diff", DataType::Int32, "1: the row came; −1: it left."),
+    ];
+    columns.extend(view.columns);
+    let fields: Vec<_> = columns.iter().map(|c| Field::new(c.name, c.data_type.clone(), c.nullable)).collect();
+    // Made once a process, see `changes`.
+    let key: &'static [&'static str] = Vec::leak([&["tick", "diff"], view.key].concat());
+    Table {
+        name,
+        doc: format!(
+            "How `{0}` changed: a row that came or left. The sum of `diff` by row over what was committed before an \
+             instant is `{0}` as it was reported then.",
+            view.name
+        ),
+        key,
+        bucket: "committed_at",
+        columns,
+        schema: Arc::new(Schema::new(fields)),
+    }
+}
+
 /// The data dictionary in Markdown, as it stands in `docs/tables.md`.
 pub fn dictionary() -> String {
     let mut out = String::from("# Tables\n\nMade from the registry by `gemba tables`; do not edit.\n");
@@ -156,6 +206,14 @@ pub fn dictionary() -> String {
             for c in table.edge_columns() {
                 let _ = writeln!(out, "| `{}` | DOUBLE, computed | {} |", c.name, c.doc);
             }
+        }
+    }
+    out.push_str("\n## Changes\n\nFor `gemba sql --as-of`. Each has the columns of its view besides these.\n");
+    for (table, (view, _)) in changes().iter().zip(HISTORY) {
+        let _ = write!(out, "\n### `{}`\n\n{}\n\n", table.name, table.doc);
+        out.push_str("| column | type | meaning |\n|---|---|---|\n");
+        for c in table.columns.iter().take(table.columns.len() - view.table().columns.len()) {
+            let _ = writeln!(out, "| `{}` | {} | {} |", c.name, sql_type(&c.data_type), c.doc);
         }
     }
     out

@@ -72,18 +72,52 @@ impl DataDir {
     }
 }
 
+/// Whether a process works on a data directory.
+pub(crate) enum Held {
+    /// None does, and none can as long as these are kept.
+    Free(#[expect(dead_code, reason = "kept for their locks")] Vec<File>),
+    /// The one with this id.
+    By(String),
+}
+
+/// Looks whether a data directory is free, and keeps it so, without writing anything.
+pub(crate) fn held(paths: &DataPaths) -> Result<Held, SinkError> {
+    let mut files = Vec::new();
+    let own_lock = !paths.lake.starts_with(&paths.dir);
+    for dir in [Some(&paths.dir), own_lock.then_some(&paths.lake)].into_iter().flatten() {
+        let path = dir.join(LOCK);
+        let file = match File::open(&path) {
+            // Nobody ever worked here.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+            other => other.at(&path)?,
+        };
+        match file.try_lock() {
+            Ok(()) => files.push(file),
+            Err(TryLockError::WouldBlock) => return Ok(Held::By(holder(file))),
+            Err(TryLockError::Error(e)) => return Err(SinkError::io(&path, e)),
+        }
+    }
+    Ok(Held::Free(files))
+}
+
+/// What the holder of a lock wrote into it.
+fn holder(mut file: File) -> String {
+    let mut pid = String::new();
+    let read = file.read_to_string(&mut pid);
+    if read.is_ok() && !pid.trim().is_empty() { pid.trim().to_owned() } else { "unknown".into() }
+}
+
+const LOCK: &str = "gemba.lock";
+
 fn lock(dir: &Path) -> Result<File, SinkError> {
     create_dir(dir)?;
-    let path = dir.join("gemba.lock");
+    let path = dir.join(LOCK);
     // Not truncated on opening: until the lock is ours, the text is the holder's.
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).at(&path)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            let read = file.read_to_string(&mut pid);
-            let pid = if read.is_ok() && !pid.trim().is_empty() { pid.trim().to_owned() } else { "unknown".into() };
-            return Err(SinkError::Locked { path: dir.to_path_buf(), pid });
+            return Err(SinkError::Locked { path: dir.to_path_buf(), pid: holder(file) });
         }
         Err(TryLockError::Error(e)) => return Err(SinkError::io(&path, e)),
     }

@@ -46,7 +46,7 @@ pub enum SinkError {
         detail: String,
     },
     /// Written by a version of Gemba that this one does not read.
-    #[error("{} has format version {found}, this gemba reads {expected}", .path.display())]
+    #[error("{} has format version {found}, this gemba reads {expected}: use the gemba that wrote it (`gemba --version` tells which one this is)", .path.display())]
     Version {
         /// The file.
         path: PathBuf,

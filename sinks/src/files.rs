@@ -70,6 +70,13 @@ pub(crate) fn replace(path: &Path, contents: &[u8]) -> Result<(), SinkError> {
 
 /// Syncs a finished file and returns its length and crc32c.
 pub(crate) fn seal(path: &Path) -> Result<(u64, u32), SinkError> {
+    let sealed = checksum(path)?;
+    File::open(path).and_then(|f| f.sync_all()).at(path)?;
+    Ok(sealed)
+}
+
+/// The length and crc32c of a file.
+pub(crate) fn checksum(path: &Path) -> Result<(u64, u32), SinkError> {
     let mut file = File::open(path).at(path)?;
     let (mut bytes, mut crc) = (0u64, 0u32);
     let mut chunk = vec![0u8; 1 << 16];
@@ -81,7 +88,6 @@ pub(crate) fn seal(path: &Path) -> Result<(u64, u32), SinkError> {
         bytes += read as u64;
         crc = crc32c::crc32c_append(crc, &chunk[..read]);
     }
-    file.sync_all().at(path)?;
     Ok((bytes, crc))
 }
 
@@ -97,8 +103,16 @@ pub(crate) fn quarantine_name(quarantine: &Path, name: &str) -> Result<PathBuf, 
     Ok(free)
 }
 
-/// Moves `path` into `quarantine` under a free name, says so loudly, and returns what was done.
+/// Moves the damaged `path` into `quarantine`, says so loudly, and returns what was done.
 pub(crate) fn set_aside(path: &Path, quarantine: &Path, detail: &str) -> Result<Damage, SinkError> {
+    let damage = move_aside(path, quarantine, detail)?;
+    let to = damage.quarantined.as_deref().unwrap_or(quarantine).display();
+    tracing::error!(file = %path.display(), moved_to = %to, detail, "damaged file set aside");
+    Ok(damage)
+}
+
+/// Moves `path` into `quarantine` under a free name.
+pub(crate) fn move_aside(path: &Path, quarantine: &Path, detail: &str) -> Result<Damage, SinkError> {
     let name = path.file_name().map_or_else(|| "file".into(), |n| n.to_string_lossy().into_owned());
     let to = quarantine_name(quarantine, &name)?;
     fs::rename(path, &to).at(path)?;
@@ -106,6 +120,5 @@ pub(crate) fn set_aside(path: &Path, quarantine: &Path, detail: &str) -> Result<
     if let Some(parent) = path.parent() {
         sync_dir(parent)?;
     }
-    tracing::error!(file = %path.display(), moved_to = %to.display(), detail, "damaged file set aside");
     Ok(Damage { path: path.to_path_buf(), quarantined: Some(to), detail: detail.to_owned() })
 }

@@ -10,7 +10,7 @@
 //! the [`Store`] and the [`Lake`]; appends and commits; now and then publishes what is new to the lake and
 //! releases the journal through the sequence number that the lake then holds.
 //!
-//! `files` holds what all of them need of a file system (durable replacement, quarantine), `duck` what they
+//! [`verify()`] looks at all of it and changes nothing. `files` holds what all of them need of a file system (durable replacement, quarantine), `duck` what they
 //! need of DuckDB. Nothing outside this crate speaks either.
 
 #![deny(missing_docs)]
@@ -27,6 +27,7 @@ pub mod live;
 #[cfg(test)]
 mod samples;
 pub mod store;
+mod verify;
 
 pub use crash::CRASH_POINTS;
 pub use data_dir::{DataDir, DataPaths, DirLock};
@@ -34,6 +35,9 @@ pub use digest::ViewDigest;
 pub use error::SinkError;
 pub use files::Damage;
 pub use journal::{Entry, Journal, Withdrawal};
-pub use lake::{DiffOptions, EventRange, Lake, Publish, ViewDiff, diff, diff_with, query};
+pub use lake::{
+    Amount, DiffOptions, EventRange, Kept, Lake, Leaving, Publish, ViewDiff, diff, diff_with, query, query_as_of,
+};
 pub use live::Live;
-pub use store::{Epoch, EpochRow, PROBE_DAMAGED, Page, RowQuery, Store, StoreReader, probe};
+pub use store::{Base, Epoch, EpochRow, PROBE_DAMAGED, Page, RowQuery, Store, StoreReader, probe};
+pub use verify::{Finding, Report, verify};

@@ -43,10 +43,13 @@ fn help() {
     for text in ["replay", "serve", "check", "sql", "diff", "overlay", "demo", "tables", "Exit codes", "130"] {
         assert!(top.contains(text), "`{text}` is not in:\n{top}");
     }
-    for command in ["replay", "serve", "check", "sql", "diff", "overlay", "demo", "tables"] {
+    for command in
+        ["replay", "serve", "check", "sql", "diff", "overlay", "demo", "tables", "verify", "rebuild", "retention"]
+    {
         let help = gemba(at, &[command, "--help"]).with(0).out;
         assert!(help.contains("Usage: gemba") && help.contains("--verbose"), "{command}:\n{help}");
     }
+    assert!(!top.contains("probe-store"), "for ourselves alone");
     assert!(gemba(at, &["--version"]).with(0).out.starts_with("gemba "));
     gemba(at, &["reply"]).with(2).says(&["reply", "replay"]);
     gemba(at, &[]).with(2);

@@ -18,6 +18,7 @@ mod disk;
 mod endpoint;
 mod footage;
 mod golden;
+mod keep;
 mod power;
 mod replay;
 mod station;

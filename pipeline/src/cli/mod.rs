@@ -5,10 +5,14 @@ pub mod demo;
 pub mod diff;
 pub mod output;
 pub mod overlay;
+pub mod probe_store;
+pub mod rebuild;
 pub mod reload;
 pub mod replay;
+pub mod retention;
 pub mod serve;
 pub mod sql;
+pub mod verify;
 pub mod whatif;
 
 use anyhow::Context as _;
@@ -35,7 +39,7 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    failed (the message says why)
+  1    failed (the message says why); of `verify` and `rebuild`: something is not as it should be
   2    wrong arguments or a wrong site file
   3    done, but some footage could not be read or was damaged (see the table `fault`)
   4    in use: another gemba works on the data directory, or the port is taken
@@ -64,6 +68,15 @@ pub enum Command {
     Demo(demo::Demo),
     /// Print the data dictionary (Markdown), as in docs/tables.md.
     Tables,
+    /// Check the journal, the store and the lake, and change nothing.
+    Verify(verify::Verify),
+    /// Set the store aside and derive it again from lake and journal.
+    Rebuild(rebuild::Rebuild),
+    /// Let leave what is older than the site file wants to keep.
+    Retention(retention::Retention),
+    /// Try to open a store, in a process of its own.
+    #[command(hide = true)]
+    ProbeStore(probe_store::ProbeStore),
 }
 
 /// How results are printed.
@@ -131,5 +144,9 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             print!("{}", gemba_schemas::registry::dictionary());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Verify(args) => verify::run(args),
+        Command::Rebuild(args) => rebuild::run(args),
+        Command::Retention(args) => retention::run(args),
+        Command::ProbeStore(args) => Ok(probe_store::run(args)),
     }
 }

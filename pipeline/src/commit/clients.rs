@@ -213,9 +213,14 @@ impl Committer {
         }
     }
 
-    /// The `now` of views: the end of the footage, or the wall clock once clients report.
+    /// The `now` of views: the end of the footage, or the wall clock once clients report. While nobody serves, the
+    /// clock of clients stands where it stood.
     pub(super) fn live_now(&self, footage: Option<EventTime>) -> Option<EventTime> {
-        let clock = (self.clients && self.live.is_some()).then(|| clock::now().floor(Micros::MINUTE));
+        let clock = match &self.live {
+            _ if !self.clients => None,
+            Some(_) => Some(clock::now().floor(Micros::MINUTE)),
+            None => self.last_epoch.as_ref().map(|e| e.now).max(self.lake.epoch().map(|e| e.now)),
+        };
         footage.max(clock)
     }
 

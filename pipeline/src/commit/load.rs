@@ -130,7 +130,12 @@ impl Committer {
     /// Compares what was derived from the stored facts with what the store holds.
     fn settle_loaded(&mut self, tick: Tick, seq: u64) -> Result<(), SinkError> {
         self.complete = None;
-        let rows = std::mem::take(&mut self.settled);
+        let mut rows = std::mem::take(&mut self.settled);
+        let kept: Vec<_> = self.lake.kept_rows(&self.store, &rows)?.into_iter().map(|row| (row, 1)).collect();
+        if let Some(live) = &self.live {
+            live.advance(tick, &kept);
+        }
+        rows.extend(kept);
         let mut digest = ViewDigest::default();
         rows.iter().for_each(|(row, diff)| digest.update(row, *diff));
         let current = self.last_epoch.as_ref().is_some_and(|e| {

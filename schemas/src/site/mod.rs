@@ -17,6 +17,7 @@ mod gate;
 mod load;
 mod needs;
 mod paths;
+mod retention;
 mod rules;
 mod scene;
 mod station;
@@ -37,6 +38,7 @@ pub use error::{Problem, SiteError};
 pub use gate::{Gate, ListedPlate, PlateFormat};
 pub use needs::{CodeNeeds, MotionNeeds, Needs};
 pub use paths::DataPaths;
+pub use retention::Retention;
 pub use scene::{Line, Packing, Zone};
 pub use value::{ClockTime, Date, Fraction, Length, Moment};
 pub use work::{Drift, Duration, Productivity, Station, Worker};
@@ -91,6 +93,9 @@ pub struct Site {
     pub holidays: Vec<Holiday>,
     /// `[gate]`: reading number plates.
     pub gate: Option<Gate>,
+    /// `[retention]`: how long what is kept.
+    #[serde(default)]
+    pub retention: Retention,
     /// Folder of the file: relative paths in it start here.
     #[serde(skip)]
     pub base: PathBuf,

@@ -4,7 +4,7 @@
 use super::document::{Problems, Spot};
 use super::error::hint;
 use super::{
-    ClassNames, MOTION_MODEL, Site, validate_alerts, validate_attendance, validate_camera, validate_gate,
+    ClassNames, MOTION_MODEL, Site, retention, validate_alerts, validate_attendance, validate_camera, validate_gate,
     validate_station,
 };
 use crate::time::Micros;
@@ -29,6 +29,7 @@ pub(super) fn site(site: &Site, root: &Spot<'_>, problems: &mut Problems<'_>) {
     for (i, camera) in site.cameras.iter().enumerate() {
         validate_camera::camera(site, camera, &cameras.item(i), problems);
     }
+    retention::retention(site, &root.key("retention"), problems);
     validate_alerts::alerts(site, &root.key("alert"), problems);
     validate_attendance::attendance(site, root, problems);
     if let Some(gate) = &site.gate {

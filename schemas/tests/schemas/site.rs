@@ -81,6 +81,7 @@ fn every_key_is_explained_in_an_example() {
         "[gate]\nzz=0",
         "[[gate.format]]\nzz=0",
         "[[gate.plate]]\nzz=0",
+        "[retention]\nzz=0",
     ];
     let mut keys = 0;
     for table in tables {
@@ -356,4 +357,15 @@ fn an_edit_of_a_zone_is_one_changed_rule() {
     let (before, after) = (rules("1"), rules("0.9"));
     assert_eq!(before.iter().filter(|r| !after.contains(r)).count(), 1);
     assert_ne!(digest(&before), digest(&after));
+}
+
+#[test]
+fn facts_stay_at_least_for_the_horizon() {
+    let text = with("[retention]\nfacts_days = 30\nviews_days = 0");
+    let message = wrong(&text);
+    assert!(message.contains("retention.facts_days: facts cannot leave after 30 days"), "{message}");
+    assert!(message.contains("write 35 or more") && message.contains("retention.views_days: must be at least 1"));
+    let site = parse(&with("[retention]\nfacts_days = 35")).unwrap();
+    assert_eq!((site.retention.facts_days, site.retention.evidence_days), (Some(35), 90));
+    assert_eq!(parse(&with("")).unwrap().retention, Default::default());
 }

@@ -12,7 +12,12 @@
 //! have dropped the pages and would report the second one clean; the journal then refuses everything until
 //! the next start. Damaged bytes are copied to `quarantine/` before they leave their file.
 
+mod check;
+#[cfg(test)]
+mod power;
 mod segment;
+
+pub(crate) use check::check;
 
 use crate::crash::crash_point;
 use crate::error::{At, SinkError};
@@ -20,7 +25,7 @@ use crate::files::{Damage, TEMPORARY, create_dir, sync_dir};
 use gemba_schemas::fact::Fact;
 use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::time::EventTime;
-use segment::{Reader, Step};
+use segment::{Kind, Reader, Step};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -65,11 +70,11 @@ impl Withdrawal {
 }
 
 impl Entry {
-    fn kind(&self) -> u8 {
+    fn kind(&self) -> Kind {
         match self {
-            Self::Facts(_) => 1,
-            Self::Retract { .. } => 2,
-            Self::Withdraw(_) => 3,
+            Self::Facts(_) => Kind::Facts,
+            Self::Retract { .. } => Kind::Retract,
+            Self::Withdraw(_) => Kind::Withdraw,
         }
     }
 }
@@ -222,6 +227,8 @@ impl Journal {
             segment::encode(sequence, entry.kind(), &payload, &mut bytes);
         }
         let path = self.active_path();
+        #[cfg(test)]
+        power::record(|| power::Operation::Write(path.clone(), bytes.clone()));
         if let Err(e) = self.active.write_all(&bytes) {
             // What was written of it must not be read back: others may not have been told.
             if let Err(again) = self.active.set_len(self.length) {
@@ -265,8 +272,12 @@ impl Journal {
         }
         for segment in self.segments.drain(..keep) {
             fs::remove_file(&segment.path).at(&segment.path)?;
+            #[cfg(test)]
+            power::record(|| power::Operation::Unlink(segment.path.clone()));
             crash_point("journal.released");
         }
+        #[cfg(test)]
+        power::record(|| power::Operation::SyncDir);
         sync_dir(&self.dir)
     }
 
@@ -300,6 +311,8 @@ impl Journal {
         if self.fail_sync {
             return Err(std::io::Error::other("injected"));
         }
+        #[cfg(test)]
+        power::record(|| power::Operation::Sync(self.active_path()));
         self.active.sync_data()
     }
 }

@@ -23,6 +23,22 @@ const VERSION: u16 = 1;
 pub(super) const HEADER: u64 = 20;
 const RECORD_HEADER: usize = 17;
 
+/// The kinds of records, each with its byte. A record of a kind that is not among them is not valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Facts = 1,
+    Retract = 2,
+    Withdraw = 3,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Facts, Self::Retract, Self::Withdraw];
+
+    fn known(byte: u8) -> bool {
+        Self::ALL.iter().any(|kind| *kind as u8 == byte)
+    }
+}
+
 /// A payload may be at most this long: what a caller appends in one entry is far smaller.
 pub(super) const MAX_PAYLOAD: usize = 1 << 28;
 
@@ -48,7 +64,8 @@ fn header(first: u64) -> [u8; HEADER as usize] {
 }
 
 /// Appends one record to `out`.
-pub(super) fn encode(sequence: u64, kind: u8, payload: &[u8], out: &mut Vec<u8>) {
+pub(super) fn encode(sequence: u64, kind: Kind, payload: &[u8], out: &mut Vec<u8>) {
+    let kind = kind as u8;
     let length = (payload.len() as u32).to_le_bytes();
     let sequence = sequence.to_le_bytes();
     let crc =
@@ -77,6 +94,8 @@ fn checksum(header: &[u8], payload: &[u8]) -> u32 {
 pub(super) fn create(dir: &Path, first: u64) -> Result<(PathBuf, File), SinkError> {
     let path = dir.join(file_name(first));
     let mut file = OpenOptions::new().append(true).create_new(true).open(&path).at(&path)?;
+    #[cfg(test)]
+    super::power::created(&path, &header(first));
     crash_point("journal.created");
     file.write_all(&header(first)).and_then(|()| file.sync_all()).at(&path)?;
     crash_point("journal.rolled");
@@ -114,6 +133,13 @@ impl Reader {
                 detail: "damaged since it was opened; start again to set the damage aside".into(),
             }),
         }
+    }
+
+    /// Opens a segment that follows the sequence number `after`; `None` when its header is not valid.
+    pub(super) fn begin(path: &Path, after: u64) -> Result<Option<Self>, SinkError> {
+        let mut reader = Self::at_start(path)?;
+        reader.last = after;
+        Ok(reader.header(path)?.then_some(reader))
     }
 
     fn at_start(path: &Path) -> Result<Self, SinkError> {
@@ -168,7 +194,7 @@ impl Reader {
         Ok(Step::Record(sequence, &self.payload))
     }
 
-    fn seek(&mut self, path: &Path, offset: u64) -> Result<(), SinkError> {
+    pub(super) fn seek(&mut self, path: &Path, offset: u64) -> Result<(), SinkError> {
         self.offset = offset;
         self.file.seek(SeekFrom::Start(offset)).at(path).map(drop)
     }
@@ -231,7 +257,7 @@ pub(super) fn recover(path: &Path, quarantine: &Path, after: u64, is_last: bool)
 }
 
 /// The offset of the first valid record after `from` whose sequence number lies behind `last`.
-fn resume(path: &Path, from: u64, last: u64) -> Result<Option<u64>, SinkError> {
+pub(super) fn resume(path: &Path, from: u64, last: u64) -> Result<Option<u64>, SinkError> {
     let mut file = File::open(path).at(path)?;
     file.seek(SeekFrom::Start(from)).at(path)?;
     let mut rest = Vec::new();
@@ -239,7 +265,7 @@ fn resume(path: &Path, from: u64, last: u64) -> Result<Option<u64>, SinkError> {
     for start in 0..rest.len().saturating_sub(RECORD_HEADER - 1) {
         let Some((length, crc, sequence, kind)) = record_header(&rest[start..]) else { continue };
         // The cheap tests first: a checksum over every plausible length would take for ever.
-        if !matches!(kind, 1 | 2) || sequence <= last || sequence - last > u64::from(u32::MAX) {
+        if !Kind::known(kind) || sequence <= last || sequence - last > u64::from(u32::MAX) {
             continue;
         }
         let body = start + RECORD_HEADER;
@@ -250,6 +276,21 @@ fn resume(path: &Path, from: u64, last: u64) -> Result<Option<u64>, SinkError> {
         }
     }
     Ok(None)
+}
+
+/// Whether what begins at `offset` is as long as it says: then it may have been promised to somebody.
+pub(super) fn complete_at(path: &Path, offset: u64) -> Result<bool, SinkError> {
+    let mut file = File::open(path).at(path)?;
+    file.seek(SeekFrom::Start(offset)).at(path)?;
+    let mut rest = Vec::new();
+    file.read_to_end(&mut rest).at(path)?;
+    Ok(complete(&rest))
+}
+
+/// Zeroes are what a file system leaves of a write that never came; they are no record.
+fn complete(bytes: &[u8]) -> bool {
+    bytes.iter().any(|b| *b != 0)
+        && record_header(bytes).is_some_and(|(length, ..)| RECORD_HEADER + length <= bytes.len())
 }
 
 /// Replaces a segment by its valid parts; the whole of what it was goes to the quarantine.
@@ -286,13 +327,12 @@ fn cut(path: &Path, quarantine: &Path, tail: Range<u64>) -> Result<Option<Damage
     file.seek(SeekFrom::Start(tail.start)).at(path)?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).at(path)?;
-    let complete = record_header(&bytes).is_some_and(|(length, ..)| RECORD_HEADER + length <= bytes.len());
     let mut damage = None;
     if bytes.iter().any(|b| *b != 0) {
         let aside =
             quarantine_name(quarantine, &format!("{:020}-tail-{}.bin", first_of(path).unwrap_or(0), tail.start))?;
         files::replace(&aside, &bytes)?;
-        if complete {
+        if complete(&bytes) {
             let detail = format!("the end from byte {} on is no valid record", tail.start);
             tracing::error!(file = %path.display(), copied_to = %aside.display(), detail, "journal damaged");
             damage = Some(Damage { path: path.into(), quarantined: Some(aside), detail });

@@ -6,9 +6,13 @@ use gemba_schemas::id::FactId;
 use gemba_schemas::time::EventTime;
 use proptest::prelude::*;
 
-fn entry(n: u64) -> Entry {
+pub(super) fn entry(n: u64) -> Entry {
     if n.is_multiple_of(4) {
         return Entry::Retract { camera: Name::new("front"), generation: Generation(n as i64) };
+    }
+    if n % 4 == 3 {
+        let ids = BTreeSet::from([FactId(n), FactId(u64::MAX - n)]);
+        return Entry::Withdraw(Withdrawal { ids, from: EventTime(1), to: EventTime(n as i64) });
     }
     Entry::Facts(vec![Fact::TrackEnd(TrackEnd {
         id: FactId(n),
@@ -29,7 +33,7 @@ fn entries(range: std::ops::RangeInclusive<u64>) -> Vec<Entry> {
     range.map(entry).collect()
 }
 
-fn read(journal: &Journal, after: u64) -> Vec<(u64, Entry)> {
+pub(super) fn read(journal: &Journal, after: u64) -> Vec<(u64, Entry)> {
     let mut all = Vec::new();
     let push = |s, e| {
         all.push((s, e));
@@ -53,7 +57,7 @@ fn small() -> Vec<u8> {
 }
 
 /// A directory in memory where there is one: these tests sync thousands of times.
-fn quick_dir() -> tempfile::TempDir {
+pub(super) fn quick_dir() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
@@ -113,6 +117,26 @@ fn every_flipped_bit_is_seen_and_costs_at_most_its_own_entry() {
         let again = Journal::open(dir.path()).unwrap();
         assert!(again.damage().is_empty(), "bit {bit} is reported twice");
         assert_eq!(numbers(&again), found);
+    }
+}
+
+#[test]
+fn every_kind_of_entry_behind_damage_is_kept() {
+    let whole = small();
+    // The first byte of the first record's checksum: the stretch to search begins there.
+    let mut bytes = whole.clone();
+    bytes[segment::HEADER as usize + 4] ^= 1;
+    for (first, kind) in [(2, "facts"), (3, "a withdrawal"), (4, "a retraction")] {
+        let mut only = bytes.clone();
+        // Entries before `first` are damaged too, so that the search has to stop at this kind of record.
+        let mut at = segment::HEADER as usize;
+        for _ in 1..first {
+            only[at + 4] ^= 2;
+            at += 17 + u32::from_le_bytes(only[at..at + 4].try_into().unwrap()) as usize;
+        }
+        let (_dir, journal) = open_with(&only);
+        assert_eq!(numbers(&journal), (first..=5).collect::<Vec<_>>(), "{kind} behind damage");
+        assert!(!journal.damage().is_empty());
     }
 }
 

@@ -43,6 +43,8 @@ impl Lake {
         }
         let mut next = self.manifest.clone();
         next.files.extend(theirs);
+        // What follows from facts that left there cannot be derived here.
+        next.facts_from.clone_from(&from.manifest.facts_from);
         next.next_file = next.next_file.max(from.manifest.next_file);
         next.sort();
         next.write(&self.dir)?;

@@ -11,7 +11,8 @@ use crate::error::{At, SinkError};
 use crate::files;
 use crate::store::columns;
 use duckdb::Connection;
-use gemba_schemas::registry::{self, Table, sql_type};
+use gemba_schemas::registry::{Table, sql_type};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -31,38 +32,122 @@ pub(super) fn write(dir: &Path, manifest: &Manifest) -> Result<(), SinkError> {
     }
     let fail = |e| SinkError::duck(format!("writing {}", path.display()), &path, e);
     let connection = duck::open(Some(&temporary), Mode::Write, None).map_err(fail)?;
-    connection.execute_batch(&format!("BEGIN; {} COMMIT; CHECKPOINT;", sql("main", dir, manifest)?)).map_err(fail)?;
+    let sql = sql("main", dir, manifest)?.into_iter().map(|(_, sql)| sql).collect::<String>();
+    connection.execute_batch(&format!("BEGIN; {sql} COMMIT; CHECKPOINT;")).map_err(fail)?;
     connection.close().map_err(|(_, e)| fail(e))?;
     files::seal(&temporary)?;
     files::publish(&temporary, &path)
 }
 
-/// Makes the views of a lake in `schema` of an open database.
+/// Makes the views of a lake in `schema` of an open database. A table whose files cannot be read is left out, and
+/// said; the others can be asked.
 pub(super) fn attach(connection: &Connection, schema: &str, dir: &Path, manifest: &Manifest) -> Result<(), SinkError> {
-    let sql = format!("CREATE SCHEMA IF NOT EXISTS {}; {}", ident(schema), sql(schema, dir, manifest)?);
-    connection.execute_batch(&sql).map_err(|e| SinkError::duck(format!("opening the lake {}", dir.display()), dir, e))
+    let fail = |e| SinkError::duck(format!("opening the lake {}", dir.display()), dir, e);
+    connection.execute_batch(&format!("CREATE SCHEMA IF NOT EXISTS {}", ident(schema))).map_err(fail)?;
+    for (table, sql) in sql(schema, dir, manifest)? {
+        if let Err(error) = connection.execute_batch(&sql) {
+            tracing::error!(%error, "the table {table} cannot be read; `gemba verify` says what is wrong");
+        }
+    }
+    Ok(())
 }
 
-fn sql(schema: &str, dir: &Path, manifest: &Manifest) -> Result<String, SinkError> {
+/// How a catalog stands to its manifest.
+pub(super) enum Catalog {
+    /// It reads the files that the manifest lists.
+    Current,
+    /// It reads those that an earlier manifest listed, and they are still there.
+    Earlier,
+    /// It is something else.
+    Wrong(String),
+}
+
+/// Compares the catalog of the lake in `dir` with its manifest.
+pub(super) fn compare(dir: &Path, manifest: &Manifest) -> Result<Catalog, SinkError> {
+    let path = dir.join(CATALOG);
+    if !path.is_file() {
+        return Ok(Catalog::Wrong("there is none".into()));
+    }
+    let found = match duck::open(Some(&path), Mode::Read, None).and_then(|found| said(&found)) {
+        Ok(found) => found,
+        Err(e) => return Ok(Catalog::Wrong(format!("it does not open: {e}"))),
+    };
+    let root = std::path::absolute(dir).at(dir)?;
+    let full = |path: &String| root.join(path).to_string_lossy().into_owned();
+    let superseded: BTreeSet<_> = manifest.superseded.iter().map(|s| full(&s.path)).collect();
+    let read: BTreeSet<_> = found.views.iter().flat_map(|(_, sql)| paths(sql)).collect();
+    let known = |path: &String| superseded.contains(path) || manifest.files.iter().any(|f| full(&f.path) == *path);
+    let behind = found.epoch.as_ref().map(|e| e.0) < manifest.epoch.as_ref().map(|e| e.tick);
+    if (behind || !read.is_disjoint(&superseded)) && read.iter().all(known) {
+        return Ok(Catalog::Earlier);
+    }
+    for part in Part::ALL {
+        for table in part.tables() {
+            let listed = manifest.of(part, table.name).map(|f| full(&f.path));
+            let read = found.views.iter().find(|(name, _)| name == table.name).map(|(_, sql)| paths(sql));
+            if read != Some(listed.collect()) {
+                let what = format!("`{}` does not read the files that the manifest lists", table.name);
+                return Ok(Catalog::Wrong(what));
+            }
+        }
+    }
+    let listed = manifest.epoch.as_ref().map(|e| (e.tick, e.digest.clone()));
+    Ok(match found.epoch == listed {
+        true => Catalog::Current,
+        false => Catalog::Wrong("it is of another epoch than the manifest".into()),
+    })
+}
+
+/// What a catalog says: every view with its SQL, and the epoch's tick and digest.
+struct Said {
+    views: Vec<(String, String)>,
+    epoch: Option<(u64, String)>,
+}
+
+fn said(connection: &Connection) -> Result<Said, duckdb::Error> {
+    let mut statement = connection.prepare("SELECT view_name, sql FROM duckdb_views() WHERE NOT internal")?;
+    let views = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
+    let mut statement = connection.prepare("SELECT tick, digest FROM gemba_epoch")?;
+    let epochs: Vec<_> = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
+    Ok(Said { views, epoch: epochs.into_iter().next() })
+}
+
+/// The Parquet files that a view's SQL names: DuckDB writes its SQL anew, but texts stay texts.
+fn paths(sql: &str) -> BTreeSet<String> {
+    let (mut found, mut text, mut rest) = (BTreeSet::new(), None::<String>, sql.chars().peekable());
+    while let Some(c) = rest.next() {
+        match &mut text {
+            None if c == '\'' => text = Some(String::new()),
+            None => {}
+            // A quote within a text is written twice.
+            Some(open) if c != '\'' || rest.next_if_eq(&'\'').is_some() => open.push(c),
+            Some(_) => found.extend(text.take().filter(|t| t.ends_with(".parquet"))),
+        }
+    }
+    found
+}
+
+/// The SQL that makes each table.
+fn sql(schema: &str, dir: &Path, manifest: &Manifest) -> Result<Vec<(String, String)>, SinkError> {
     let root = std::path::absolute(dir).at(dir)?;
     let schema = ident(schema);
-    let mut sql = String::new();
-    for (part, tables) in [(Part::Facts, registry::facts()), (Part::Views, registry::views())] {
-        for table in tables {
-            let paths: Vec<_> =
-                manifest.of(part, table.name).map(|f| text(&root.join(&f.path).to_string_lossy())).collect();
+    let mut all = Vec::new();
+    for part in Part::ALL {
+        for table in part.tables() {
+            let mut sql = String::new();
             let name = format!("{schema}.{}", ident(table.name));
-            let _ = write!(sql, "CREATE VIEW {name} AS SELECT {} FROM {};", columns(&table), source(&table, &paths));
+            let from = files(&table, part, &root, manifest);
+            let _ = write!(sql, "CREATE VIEW {name} AS SELECT {} FROM {from};", columns(&table));
             let _ = write!(sql, "COMMENT ON VIEW {name} IS {};", text(&table.doc));
             let edge = table.edge_columns();
             let stored = table.columns.iter().map(|c| (c.name, &c.doc));
             for (column, doc) in stored.chain(edge.iter().map(|c| (c.name.as_str(), &c.doc))) {
                 let _ = write!(sql, "COMMENT ON COLUMN {name}.{} IS {};", ident(column), text(doc));
             }
+            all.push((table.name.to_owned(), sql));
         }
     }
-    let _ = write!(
-        sql,
+    let mut sql = format!(
         "CREATE TABLE {schema}.gemba_epoch
             (tick UBIGINT, journal_seq UBIGINT, rules VARCHAR, now TIMESTAMPTZ, digest VARCHAR);
          COMMENT ON TABLE {schema}.gemba_epoch IS 'The epoch that these tables are of: one row, or none before the first.';"
@@ -78,7 +163,14 @@ fn sql(schema: &str, dir: &Path, manifest: &Manifest) -> Result<String, SinkErro
             text(&e.digest)
         );
     }
-    Ok(sql)
+    all.push(("gemba_epoch".into(), sql));
+    Ok(all)
+}
+
+/// What a table is read from: exactly the files that the manifest lists.
+pub(super) fn files(table: &Table, part: Part, root: &Path, manifest: &Manifest) -> String {
+    let paths: Vec<_> = manifest.of(part, table.name).map(|f| text(&root.join(&f.path).to_string_lossy())).collect();
+    source(table, &paths)
 }
 
 /// Where a table's rows come from: its files, or nothing of the right types.

@@ -4,6 +4,7 @@ use crate::error::{At, SinkError};
 use crate::files::replace;
 use crate::store::EpochRow;
 use gemba_schemas::id::{Generation, Name};
+use gemba_schemas::registry::{self, Table};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,20 +12,38 @@ use std::path::Path;
 pub(super) const MANIFEST: &str = "manifest.json";
 const VERSION: u32 = 1;
 
-/// The two parts of a lake, each a folder.
+/// The parts of a lake, each a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Part {
     Facts,
     Views,
+    Changes,
 }
 
 impl Part {
+    pub(super) const ALL: [Self; 3] = [Self::Facts, Self::Views, Self::Changes];
+
     pub(super) fn folder(self) -> &'static str {
         match self {
             Self::Facts => "facts",
             Self::Views => "views",
+            Self::Changes => "changes",
         }
+    }
+
+    /// The tables of this part.
+    pub(super) fn tables(self) -> Vec<Table> {
+        match self {
+            Self::Facts => registry::facts(),
+            Self::Views => registry::views(),
+            Self::Changes => registry::changes(),
+        }
+    }
+
+    /// The table of this name.
+    pub(super) fn table(self, name: &str) -> Option<Table> {
+        self.tables().into_iter().find(|t| t.name == name)
     }
 }
 
@@ -32,7 +51,7 @@ impl Part {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LakeFile {
     pub(super) part: Part,
-    /// Name of the fact kind or view.
+    /// Name of the fact kind, the view or the table of changes.
     pub(super) table: String,
     /// UTC date of every row's bucket.
     pub(super) date: String,
@@ -75,6 +94,24 @@ pub(super) struct Manifest {
     pub(super) next_file: u64,
     pub(super) files: Vec<LakeFile>,
     pub(super) superseded: Vec<Superseded>,
+    /// Changes of views through this tick are in the lake.
+    #[serde(default)]
+    pub(super) changes_through: u64,
+    /// The latest instant at which one of these was committed, µs UTC.
+    #[serde(default)]
+    pub(super) changes_until: i64,
+    /// A file of changes was lost: what is left does not add up to the views until the store is rebuilt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) changes_lost: bool,
+    /// Views and dates whose file was found damaged and that are still to be written again.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) stale: BTreeSet<(String, String)>,
+    /// Facts of UTC dates before this one have left; see `retain`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) facts_from: Option<String>,
+    /// Rows of views of UTC dates before this one have left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) views_from: Option<String>,
 }
 
 impl Manifest {
@@ -121,6 +158,12 @@ impl Manifest {
     pub(super) fn supersede(&mut self, path: &str, now: u64) {
         self.files.retain(|f| f.path != path);
         self.superseded.push(Superseded { path: path.into(), since: now });
+    }
+
+    /// Forgets the superseded files whose grace is over, and returns their paths.
+    pub(super) fn expire(&mut self, now: u64, grace: u64) -> Vec<String> {
+        let over = |s: &Superseded| now.saturating_sub(s.since) >= grace;
+        self.superseded.extract_if(.., |s| over(s)).map(|s| s.path).collect()
     }
 
     /// Orders the files by part, table, date and number, so that the manifest and what is read from it do

@@ -3,6 +3,7 @@
 //! ```text
 //! lake/facts/<kind>/date=YYYY-MM-DD/part-N.parquet      added; compacted; rewritten when facts are retracted
 //! lake/views/<view>/date=YYYY-MM-DD/part-N.parquet      one per day, rewritten from the store when dirty
+//! lake/changes/<view>/date=YYYY-MM-DD/part-N.parquet    what became of a view, by the date of the commit; see `changes`
 //! lake/manifest.json                                    which files these are, with rows, bytes, crc32c
 //! lake/catalog.duckdb                                   SQL views over exactly those files
 //! lake/site.toml                                        the site as of the epoch
@@ -15,33 +16,46 @@
 //! then releases the journal. A crash between any two leaves the old manifest or the new one, and files that
 //! none lists, which the next start removes. Invariants: a listed file is never changed; a superseded one
 //! stays for a grace period, because a reader may have opened the catalog that lists it, and the manifest
-//! forgets it before it is unlinked. A file number is never given twice.
+//! forgets it before it is unlinked. A file number is never given twice. What retention took out stays out, and
+//! what was derived from it stays as it is: see `retain`.
 
 mod adopt;
+mod as_of;
 mod catalog;
+mod changes;
+mod check;
 mod manifest;
+mod order;
 mod parquet;
 mod publish;
 mod query;
+mod retain;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+#[cfg(test)]
+mod tests_keep;
 
+pub use as_of::query_as_of;
+pub(crate) use check::{LakeCheck, check};
 pub use publish::Publish;
 pub use query::{DiffOptions, ViewDiff, diff, diff_with, query};
+pub use retain::{Amount, Kept, Leaving};
 
 use crate::duck::{self, Mode, instant, stream, text};
-use crate::error::{At, SinkError};
-use crate::files::{Damage, TEMPORARY, create_dir, set_aside};
+use crate::error::SinkError;
+use crate::files::{Damage, create_dir};
 use crate::journal::Withdrawal;
 use crate::store::{EpochRow, Store};
 use duckdb::Connection;
 use gemba_schemas::fact::{Fact, FactKind};
 use gemba_schemas::id::{Generation, Name};
+use gemba_schemas::site::Retention;
 use gemba_schemas::time::EventTime;
 use gemba_schemas::view::ViewKind;
 use manifest::{LakeFile, Manifest, Part};
+use order::parts;
+use parquet::Generations;
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -86,14 +100,16 @@ pub struct Lake {
     connection: Connection,
     writable: bool,
     grace: Duration,
-    /// Partitions whose file was found missing or damaged.
-    stale: BTreeSet<Partition>,
     damage: Vec<Damage>,
     catalog_stale: bool,
     /// Set when it is unknown which manifest the disk holds.
     poisoned: Option<String>,
-    /// Bytes from which a file of facts is left as it is by compaction.
+    /// Bytes from which a file is left as it is by compaction.
     compacted_bytes: u64,
+    /// How long what is kept, and the data directory with the pictures.
+    retention: Option<(Retention, PathBuf)>,
+    /// The day (since 1970) on which retention was last seen to; 0 before.
+    retained_on: u64,
 }
 
 impl Lake {
@@ -118,6 +134,7 @@ impl Lake {
         };
         let mut lake = Self::over(dir, manifest, true)?;
         lake.check_files()?;
+        lake.remove_superseded()?;
         lake.remove_strays()?;
         lake.refresh_catalog();
         Ok(lake)
@@ -141,11 +158,12 @@ impl Lake {
             connection,
             writable,
             grace: GRACE,
-            stale: BTreeSet::new(),
             damage: Vec::new(),
             catalog_stale: false,
             poisoned: None,
             compacted_bytes: 64 << 20,
+            retention: None,
+            retained_on: 0,
         })
     }
 
@@ -259,53 +277,6 @@ impl Lake {
         stream(&self.connection, &sql, [], decode, fail).map(drop)
     }
 
-    /// Takes files off the list that are missing or have another length. Views are written again by the next
-    /// publication; facts are lost, and loudly so.
-    fn check_files(&mut self) -> Result<(), SinkError> {
-        let quarantine = self.dir.join("quarantine");
-        let mut wrong = Vec::new();
-        for file in &self.manifest.files {
-            let path = self.dir.join(&file.path);
-            let detail = match fs::metadata(&path) {
-                Ok(found) if found.len() == file.bytes => continue,
-                Ok(found) => format!("has {} bytes instead of {}", found.len(), file.bytes),
-                Err(_) => "is missing".into(),
-            };
-            wrong.push((file.clone(), path, detail));
-        }
-        for (file, path, detail) in &wrong {
-            if path.exists() {
-                self.damage.push(set_aside(path, &quarantine, detail)?);
-            } else {
-                tracing::error!(file = %path.display(), rows = file.rows, "listed file is missing");
-                self.damage.push(Damage { path: path.clone(), quarantined: None, detail: detail.clone() });
-            }
-            if let Some(view) = ViewKind::by_name(&file.table).filter(|_| file.part == Part::Views) {
-                self.stale.insert((view, file.date.clone()));
-            }
-        }
-        if !wrong.is_empty() {
-            self.manifest.files.retain(|f| !wrong.iter().any(|(w, ..)| w.path == f.path));
-            self.manifest.write(&self.dir)?;
-        }
-        Ok(())
-    }
-
-    /// Removes our own files that the manifest knows nothing of.
-    fn remove_strays(&self) -> Result<(), SinkError> {
-        let known: BTreeSet<_> = (self.manifest.files.iter().map(|f| &f.path))
-            .chain(self.manifest.superseded.iter().map(|s| &s.path))
-            .map(|p| self.dir.join(p))
-            .collect();
-        for path in parts(&self.dir)? {
-            if !known.contains(&path) {
-                tracing::info!(file = %path.display(), "removed: left by an interrupted publication");
-                fs::remove_file(&path).at(&path)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Makes the catalog anew. Without it the lake is whole: readers see the epoch before, and the next
     /// publication tries again.
     fn refresh_catalog(&mut self) {
@@ -321,29 +292,4 @@ impl Lake {
 fn locate(dir: &Path) -> PathBuf {
     let inner = dir.join("lake");
     if !dir.join(manifest::MANIFEST).is_file() && inner.join(manifest::MANIFEST).is_file() { inner } else { dir.into() }
-}
-
-/// Every file of our naming in the partitions of the lake, finished or not.
-fn parts(dir: &Path) -> Result<Vec<PathBuf>, SinkError> {
-    let ours = |path: &Path| {
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let stem = name.strip_suffix(TEMPORARY).unwrap_or(&name).strip_suffix(".parquet").unwrap_or_default();
-        stem.strip_prefix("part-").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-    };
-    let list = |dir: &Path| -> Result<Vec<PathBuf>, SinkError> {
-        if !dir.is_dir() {
-            return Ok(Vec::new());
-        }
-        fs::read_dir(dir).at(dir)?.map(|e| e.map(|e| e.path()).at(dir)).collect()
-    };
-    let mut found = Vec::new();
-    for part in [Part::Facts, Part::Views] {
-        for table in list(&dir.join(part.folder()))? {
-            for date in list(&table)? {
-                found.extend(list(&date)?.into_iter().filter(|p| ours(p)));
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
 }

@@ -43,7 +43,8 @@ impl Draft {
         let relative = format!(
             "{}/{}/date={}/part-{:08}.parquet",
             place.part.folder(),
-            place.table.name,
+            // A view's changes lie under the view's own name.
+            place.table.name.strip_suffix("_changes").unwrap_or(place.table.name),
             place.date,
             place.number
         );

@@ -1,8 +1,7 @@
 //! One publication: what is new since the last one becomes files, and one rename makes them the lake.
 
-#![expect(clippy::disallowed_methods, reason = "a superseded file stays for a time by the wall clock")]
-
-use super::manifest::{LakeFile, Manifest, Part, Superseded};
+use super::manifest::{LakeFile, Manifest, Part};
+use super::order::seconds;
 use super::parquet::{Draft, Generations, Place, on_date, unlink};
 use super::{Lake, Partition, catalog};
 use crate::crash::crash_point;
@@ -18,7 +17,6 @@ use gemba_schemas::registry::Table;
 use gemba_schemas::view::ViewKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::SystemTime;
 
 /// Rows in one new file of facts; compaction joins them later.
 const FILE_ROWS: usize = 1 << 18;
@@ -50,10 +48,10 @@ pub struct Publish<'a> {
 }
 
 /// A publication under way: the manifest to be, and the files made for it.
-struct Attempt<'a> {
-    dir: &'a Path,
+pub(super) struct Attempt<'a> {
+    pub(super) dir: &'a Path,
     connection: &'a Connection,
-    next: Manifest,
+    pub(super) next: Manifest,
     made: Vec<LakeFile>,
     now: u64,
 }
@@ -70,9 +68,12 @@ impl Lake {
             return Err(SinkError::Poisoned { path: self.dir.clone(), detail });
         }
         self.check(&p)?;
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        let now = seconds();
         let mut dirty = p.dirty.clone();
-        dirty.extend(self.stale.iter().cloned());
+        let stale = self.manifest.stale.iter();
+        dirty.extend(stale.filter_map(|(view, date)| Some((ViewKind::by_name(view)?, date.clone()))));
+        // What has left the lake stays out of it.
+        dirty.retain(|(_, date)| self.manifest.views_from.as_ref().is_none_or(|from| date >= from));
         let mut attempt = Attempt {
             dir: &self.dir,
             connection: &self.connection,
@@ -80,7 +81,7 @@ impl Lake {
             made: Vec::new(),
             now,
         };
-        let expired = attempt.expire(self.grace.as_secs());
+        let expired = attempt.next.expire(now, self.grace.as_secs());
         let prepared = attempt.prepare(&p, &dirty, self.compacted_bytes);
         let Attempt { mut next, made, .. } = attempt;
         if let Err(error) = prepared {
@@ -89,6 +90,7 @@ impl Lake {
         }
         next.epoch = Some(p.epoch.clone());
         next.journal_seq = p.journal_seq;
+        next.stale.clear();
         next.sort();
         if !p.site.is_empty() {
             let path = self.dir.join("site.toml");
@@ -98,20 +100,16 @@ impl Lake {
         }
         crash_point("lake.files");
         if next != self.manifest {
-            if let Err(error) = next.write(&self.dir) {
-                if matches!(Manifest::read(&self.dir), Ok(Some(still)) if still == self.manifest) {
+            if let Err(error) = self.replace_manifest(next) {
+                // Where it is unknown which manifest the disk holds, no file of either may go.
+                if self.poisoned.is_none() {
                     discard(&self.dir, &made);
-                    return Err(error);
                 }
-                // It has its name, perhaps not durably: no file of either manifest may go.
-                self.poisoned = Some(error.to_string());
-                return Err(SinkError::Poisoned { path: self.dir.clone(), detail: error.to_string() });
+                return Err(error);
             }
-            self.manifest = next;
             self.catalog_stale = true;
         }
         crash_point("lake.manifest");
-        self.stale.clear();
         if self.catalog_stale {
             self.refresh_catalog();
         }
@@ -121,6 +119,25 @@ impl Lake {
                 tracing::warn!(%error, "superseded file not removed; the next start does it");
             }
         }
+        // The manifest that says where they are is durable.
+        if let Err(error) = p.store.forget_changes(self.manifest.changes_through) {
+            tracing::warn!(%error, "changes that are in the lake stay in the store until the next publication");
+        }
+        self.retain_daily(p.epoch.now);
+        Ok(())
+    }
+
+    /// Makes `next` the lake's manifest. After an error the old one holds, or the lake is poisoned.
+    pub(super) fn replace_manifest(&mut self, next: Manifest) -> Result<(), SinkError> {
+        if let Err(error) = next.write(&self.dir) {
+            if matches!(Manifest::read(&self.dir), Ok(Some(still)) if still == self.manifest) {
+                return Err(error);
+            }
+            // It has its name, perhaps not durably.
+            self.poisoned = Some(error.to_string());
+            return Err(SinkError::Poisoned { path: self.dir.clone(), detail: error.to_string() });
+        }
+        self.manifest = next;
         Ok(())
     }
 
@@ -149,21 +166,13 @@ impl Lake {
 }
 
 impl Attempt<'_> {
-    /// Forgets the superseded files whose grace is over, and returns their paths.
-    fn expire(&mut self, grace: u64) -> Vec<String> {
-        let now = self.now;
-        let over = |s: &Superseded| now.saturating_sub(s.since) >= grace;
-        let expired = self.next.superseded.iter().filter(|s| over(s)).map(|s| s.path.clone()).collect();
-        self.next.superseded.retain(|s| !over(s));
-        expired
-    }
-
     fn prepare(&mut self, p: &Publish<'_>, dirty: &BTreeSet<Partition>, compacted: u64) -> Result<(), SinkError> {
         self.retract(p.retracted)?;
         self.withdraw(p.withdrawn)?;
         self.add(p.facts)?;
-        self.compact(compacted)?;
         let store = p.store.clone_connection()?;
+        self.changes(&store, p.epoch.tick)?;
+        self.compact(compacted)?;
         dirty.iter().try_for_each(|(view, date)| self.rewrite(&store, *view, date))
     }
 
@@ -235,7 +244,11 @@ impl Attempt<'_> {
                     generations.entry(fact.camera().as_str().into()).or_default().insert(fact.generation().0);
                 }
                 let connection = self.connection;
-                let file = self.write(connection, "SELECT * FROM staged", Part::Facts, &table, &date, generations)?;
+                // Clients may name a camera of their own, which is not the one that a fact is sorted by here.
+                let named = kind.is_client() && table.columns.iter().any(|c| c.name == "camera");
+                let order = if named { format!("ORDER BY {}", file_order(&table)) } else { String::new() };
+                let select = format!("SELECT * FROM staged {order}");
+                let file = self.write(connection, &select, Part::Facts, &table, &date, generations)?;
                 self.next.files.extend(file);
             }
         }
@@ -255,10 +268,10 @@ impl Attempt<'_> {
         appender.flush().map_err(fail)
     }
 
-    /// Joins the small files of a kind and day to one when there are many.
+    /// Joins the small files of a table and day to one when there are many. Views have one as it is.
     fn compact(&mut self, compacted: u64) -> Result<(), SinkError> {
         let mut days: BTreeMap<(String, String), Vec<LakeFile>> = BTreeMap::new();
-        for file in self.next.files.iter().filter(|f| f.part == Part::Facts && f.bytes < compacted) {
+        for file in self.next.files.iter().filter(|f| f.part != Part::Views && f.bytes < compacted) {
             days.entry((file.table.clone(), file.date.clone())).or_default().push(file.clone());
         }
         for files in days.into_values().filter(|files| files.len() > FILES_PER_DAY) {
@@ -280,20 +293,20 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Writes the rows of files of one kind and day to a new one.
+    /// Writes the rows of files of one table and day to a new one.
     fn join(&mut self, files: &[LakeFile], filter: &str, generations: Generations) -> Result<(), SinkError> {
         let Some(first) = files.first() else { return Ok(()) };
-        let Some(table) = FactKind::ALL.iter().map(|k| k.table()).find(|t| t.name == first.table) else {
+        let Some(table) = first.part.table(&first.table) else {
             return Err(SinkError::Damaged {
                 path: self.dir.join(&first.path),
-                detail: format!("this gemba knows no facts called {}", first.table),
+                detail: format!("this gemba knows no table called {}: use the gemba that wrote it", first.table),
             });
         };
         let paths: Vec<_> = files.iter().map(|f| text(&self.dir.join(&f.path).to_string_lossy())).collect();
         let order = file_order(&table);
         let select = format!("SELECT * FROM {} {filter} ORDER BY {order}", catalog::read(&paths));
         let connection = self.connection;
-        let file = self.write(connection, &select, Part::Facts, &table, &first.date, generations)?;
+        let file = self.write(connection, &select, first.part, &table, &first.date, generations)?;
         self.next.files.extend(file);
         Ok(())
     }
@@ -322,7 +335,7 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    fn write(
+    pub(super) fn write(
         &mut self,
         connection: &Connection,
         select: &str,

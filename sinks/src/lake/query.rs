@@ -130,7 +130,7 @@ impl Comparison {
     }
 }
 
-fn memory() -> Result<Connection, SinkError> {
+pub(super) fn memory() -> Result<Connection, SinkError> {
     let spill = std::env::temp_dir().join("gemba-spill");
     duck::open(None, Mode::Write, Some(&spill)).map_err(|e| SinkError::duck("opening a database in memory", &spill, e))
 }

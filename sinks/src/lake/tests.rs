@@ -15,30 +15,56 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const TEN: u64 = 10 * FactKind::ALL.len() as u64;
 
 /// A data directory with a store and a lake, and the epoch they are at.
-struct Site {
-    dir: tempfile::TempDir,
-    store: Store,
-    lake: Lake,
-    tick: u64,
+pub(crate) struct Site {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) store: Store,
+    pub(crate) lake: Lake,
+    pub(crate) tick: u64,
     dirty: BTreeSet<Partition>,
+    pub(crate) now: EventTime,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("store.duckdb")).unwrap();
         let lake = Lake::open(&dir.path().join("lake")).unwrap();
-        Self { dir, store, lake, tick: 0, dirty: BTreeSet::new() }
+        Self { dir, store, lake, tick: 0, dirty: BTreeSet::new(), now: EventTime(DAY) }
     }
 
-    fn commit(&mut self, changes: Vec<(ViewRow, i64)>) {
+    /// As a start does: the lake and the store opened again, the store told what the lake holds.
+    pub(crate) fn reopen(self) -> Self {
+        let Self { dir, store, lake, tick, now, .. } = self;
+        drop((store, lake));
+        let lake = Lake::open(&dir.path().join("lake")).unwrap();
+        let mut store = Store::open(&dir.path().join("store.duckdb")).unwrap();
+        store.follow(lake.changes_base()).unwrap();
+        Self { dir, store, lake, tick, dirty: BTreeSet::new(), now }
+    }
+
+    /// Every partition is to be written again.
+    pub(crate) fn dirty_all(&mut self) {
+        self.dirty = self.lake.partitions(&self.store).unwrap();
+    }
+
+    /// What a start derives again, all of it.
+    pub(crate) fn rebuild(&mut self, rows: Vec<ViewRow>) {
+        self.tick += 1;
+        self.dirty.extend(self.lake.partitions(&self.store).unwrap());
+        let changes: Vec<_> = rows.into_iter().map(|r| (r, 1)).collect();
+        self.dirty.extend(changes.iter().map(|(r, _)| (r.kind(), r.bucket().date())));
+        let (rules, now) = (Name::new("rules"), self.now);
+        self.store.rebuild(&Epoch { tick: self.tick, journal_seq: self.tick, rules, now, changes }).unwrap();
+    }
+
+    pub(crate) fn commit(&mut self, changes: Vec<(ViewRow, i64)>) {
         self.tick += 1;
         self.dirty.extend(changes.iter().map(|(r, _)| (r.kind(), r.bucket().date())));
-        let (rules, now) = (Name::new("rules"), EventTime(DAY));
+        let (rules, now) = (Name::new("rules"), self.now);
         self.store.commit(&Epoch { tick: self.tick, journal_seq: self.tick, rules, now, changes }).unwrap();
     }
 
-    fn try_publish(&mut self, facts: &[Fact], retracted: &[(Name, Generation)]) -> Result<(), SinkError> {
+    pub(crate) fn try_publish(&mut self, facts: &[Fact], retracted: &[(Name, Generation)]) -> Result<(), SinkError> {
         let epoch = self.store.last_epoch()?.unwrap();
         self.lake.publish(Publish {
             facts,
@@ -54,21 +80,21 @@ impl Site {
         Ok(())
     }
 
-    fn publish(&mut self, facts: &[Fact], retracted: &[(Name, Generation)], changes: Vec<(ViewRow, i64)>) {
+    pub(crate) fn publish(&mut self, facts: &[Fact], retracted: &[(Name, Generation)], changes: Vec<(ViewRow, i64)>) {
         self.commit(changes);
         self.try_publish(facts, retracted).unwrap();
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.dir.path().join("lake")
     }
 }
 
-fn facts(range: std::ops::Range<u64>) -> Vec<Fact> {
+pub(crate) fn facts(range: std::ops::Range<u64>) -> Vec<Fact> {
     range.map(fact).collect()
 }
 
-fn all(lake: &Lake) -> Vec<Fact> {
+pub(crate) fn all(lake: &Lake) -> Vec<Fact> {
     let mut found = Vec::new();
     lake.facts(&mut |f| {
         found.extend(f);
@@ -79,16 +105,16 @@ fn all(lake: &Lake) -> Vec<Fact> {
     found
 }
 
-fn sorted(mut facts: Vec<Fact>) -> Vec<Fact> {
+pub(super) fn sorted(mut facts: Vec<Fact>) -> Vec<Fact> {
     facts.sort();
     facts
 }
 
-fn count(batches: &[RecordBatch]) -> i64 {
+pub(super) fn count(batches: &[RecordBatch]) -> i64 {
     batches[0].column(0).as_primitive::<Int64Type>().value(0)
 }
 
-fn every_view(keys: std::ops::Range<u64>) -> Vec<(ViewRow, i64)> {
+pub(crate) fn every_view(keys: std::ops::Range<u64>) -> Vec<(ViewRow, i64)> {
     keys.flat_map(|k| ViewKind::ALL.iter().map(move |v| (row(*v, k, k), 1))).collect()
 }
 
@@ -136,7 +162,7 @@ fn facts_of_one_generation() {
 #[test]
 fn an_empty_lake_has_every_table_with_its_types_and_words() {
     let site = Site::new();
-    let tables = registry::facts().len() + registry::views().len();
+    let tables = registry::facts().len() + registry::views().len() + registry::changes().len();
     let sql = "SELECT count(*) FROM duckdb_views() WHERE NOT internal AND comment IS NOT NULL";
     assert_eq!(count(&query(&site.folder(), sql).unwrap()), tables as i64);
     let sql =
@@ -158,7 +184,7 @@ fn a_publication_is_not_repeated_and_an_unchanged_day_keeps_its_file() {
     site.dirty = site.lake.partitions(&site.store).unwrap();
     site.try_publish(&[], &[]).unwrap();
     assert_eq!(site.lake.manifest, before);
-    assert!(parts(&site.folder()).unwrap().iter().all(|p| !p.to_string_lossy().ends_with(TEMPORARY)));
+    assert!(parts(&site.folder()).unwrap().iter().all(|p| !p.to_string_lossy().ends_with(crate::files::TEMPORARY)));
 }
 
 #[test]
@@ -169,7 +195,7 @@ fn a_day_that_becomes_empty_loses_its_file() {
     assert_eq!(count(&query(&site.folder(), "SELECT count(*) FROM zone_visits").unwrap()), 1);
     site.publish(&[], &[], vec![(visit, -1)]);
     assert_eq!(count(&query(&site.folder(), "SELECT count(*) FROM zone_visits").unwrap()), 0);
-    assert!(site.lake.manifest.files.is_empty());
+    assert!(site.lake.manifest.files.iter().all(|f| f.part == Part::Changes));
 }
 
 #[test]

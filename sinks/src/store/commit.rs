@@ -5,6 +5,7 @@
 //! back: fewer means that a row was not there, more that an added key was. The delete is bounded by the
 //! epoch's own range of buckets, so row groups of other days are not read.
 
+use super::changes::{self, Commit};
 use super::schema::staging_name;
 use super::{Epoch, EpochRow, Store};
 use crate::crash::crash_point;
@@ -16,7 +17,7 @@ use gemba_schemas::view::{ViewKind, ViewRow};
 use std::collections::BTreeMap;
 
 /// Rows encoded and appended at a time.
-const CHUNK: usize = 16_384;
+pub(super) const CHUNK: usize = 16_384;
 
 /// Where a test lets a transaction fail.
 #[cfg(test)]
@@ -84,8 +85,10 @@ impl Store {
             now: epoch.now,
             digest: ViewDigest::total(digests.values()).hex(),
         };
-        match self.transaction(&row, &changes, &digests, whole) {
+        let commit = self.committing(row.tick);
+        match self.transaction(&row, commit, &changes, &digests, whole) {
             Ok(()) => {
+                self.clock = commit.at;
                 self.last = Some(row);
                 self.digests = digests;
                 Ok(())
@@ -114,6 +117,7 @@ impl Store {
     fn transaction(
         &self,
         row: &EpochRow,
+        commit: Commit,
         changes: &BTreeMap<ViewKind, Changes<'_>>,
         digests: &BTreeMap<ViewKind, ViewDigest>,
         whole: bool,
@@ -122,6 +126,7 @@ impl Store {
         let fail = |e| SinkError::duck(format!("committing epoch {}", row.tick), &self.path, e);
         connection.execute_batch("BEGIN TRANSACTION").map_err(fail)?;
         if whole {
+            changes::remember(connection, self).map_err(fail)?;
             for view in ViewKind::ALL {
                 let table = view.table();
                 connection.execute_batch(&create_table("OR REPLACE", table.name, &table)).map_err(fail)?;
@@ -143,6 +148,12 @@ impl Store {
                 }
             }
             append(connection, view, ("main", table.name), &changes.new).map_err(fail)?;
+            if !whole {
+                changes::append(connection, view, commit, (&changes.old, &changes.new)).map_err(fail)?;
+            }
+        }
+        if whole {
+            changes::difference(connection, commit).map_err(fail)?;
         }
         for (view, digest) in digests {
             if whole || changes.contains_key(view) {

@@ -9,9 +9,13 @@
 //! commit that is durable. Nothing relies on unique constraints: an epoch that takes back a row that is not
 //! there, or adds one whose key is, fails as [`SinkError::Diverged`] and changes nothing.
 //!
+//! Besides the views it holds, until the lake has them, the changes of those whose past is kept: see `changes`.
+//!
 //! Everything here is derived. A file that does not open is set aside and begun anew; a file of another shape
 //! is emptied; in both cases there is no last epoch, and the caller rebuilds.
 
+mod changes;
+mod check;
 mod commit;
 mod open;
 mod reader;
@@ -19,6 +23,9 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+pub use changes::Base;
+pub(crate) use check::{StoreCheck, check};
+use open::probe_in_child;
 pub use open::{PROBE_DAMAGED, probe};
 pub use reader::{Page, RowQuery, StoreReader};
 pub(crate) use reader::{columns, select_only};
@@ -79,6 +86,10 @@ pub struct Store {
     damage: Vec<Damage>,
     /// It did not open again after an error because the disk was full: the next commit tries again.
     wants_space: bool,
+    /// What the lake holds of the changes of views.
+    base: Base,
+    /// When changes were last committed.
+    clock: EventTime,
     #[cfg(test)]
     fail: Option<commit::FailAt>,
 }

@@ -7,7 +7,7 @@
 use super::{Slot, Store, schema};
 use crate::duck::{self, Mode};
 use crate::error::SinkError;
-use crate::files::{Damage, create_dir, set_aside};
+use crate::files::{Damage, create_dir, move_aside, set_aside};
 use crate::store::EpochRow;
 use duckdb::Connection;
 use gemba_schemas::time::EventTime;
@@ -19,10 +19,11 @@ use std::sync::Mutex;
 /// The exit code by which `probe-store` says that the file does not open.
 pub const PROBE_DAMAGED: u8 = 3;
 
-/// Opens the store at `path` as a start does and reads a little of every table. Run it in a child process.
-pub fn probe(path: &Path) -> Result<(), SinkError> {
+/// Opens the store at `path` as a start does (or only to be read) and reads a little of every table. Run it in a
+/// child process.
+pub fn probe(path: &Path, read_only: bool) -> Result<(), SinkError> {
     let fail = |e| SinkError::duck(format!("probing {}", path.display()), path, e);
-    let connection = duck::open(Some(path), Mode::Write, None).map_err(fail)?;
+    let connection = connect(path, if read_only { Mode::Read } else { Mode::Write })?;
     last_epoch(&connection, path).ok();
     for view in ViewKind::ALL {
         let table = view.table();
@@ -53,13 +54,13 @@ impl Store {
             create_dir(dir)?;
         }
         let mut damage = Vec::new();
-        if let Some(detail) = program.filter(|_| path.exists()).and_then(|p| probe_in_child(p, path)) {
+        if let Some(detail) = program.filter(|_| path.exists()).and_then(|p| probe_in_child(p, path, false)) {
             damage.extend(quarantine(path, &detail)?);
         }
-        let connection = match connect(path) {
+        let connection = match connect(path, Mode::Write) {
             Err(SinkError::Duck { source, .. }) if path.exists() => {
                 damage.extend(quarantine(path, &format!("does not open: {source}"))?);
-                connect(path)?
+                connect(path, Mode::Write)?
             }
             other => other?,
         };
@@ -71,6 +72,8 @@ impl Store {
             readers: Mutex::default(),
             damage,
             wants_space: false,
+            base: Default::default(),
+            clock: EventTime(0),
             #[cfg(test)]
             fail: None,
         };
@@ -83,6 +86,8 @@ impl Store {
         schema::prepare(&connection, &self.path)?;
         self.last = last_epoch(&connection, &self.path)?;
         self.digests = schema::digests(&connection, &self.path)?;
+        let fail = |e| SinkError::duck("reading the changes", &self.path, e);
+        self.clock = self.clock.max(super::changes::last_committed(&connection).map_err(fail)?);
         self.connection = Some(connection);
         Ok(())
     }
@@ -99,7 +104,7 @@ impl Store {
             readers.iter().map(|r: &std::sync::Arc<Slot>| r.lock().unwrap_or_else(|e| e.into_inner())).collect();
         slots.iter_mut().for_each(|s| **s = None);
         self.connection = None;
-        self.adopt(connect(&self.path)?)?;
+        self.adopt(connect(&self.path, Mode::Write)?)?;
         for slot in &mut slots {
             **slot = Some(self.clone_connection()?);
         }
@@ -107,8 +112,8 @@ impl Store {
     }
 }
 
-fn connect(path: &Path) -> Result<Connection, SinkError> {
-    duck::open(Some(path), Mode::Write, None).map_err(|e| {
+fn connect(path: &Path, mode: Mode) -> Result<Connection, SinkError> {
+    duck::open(Some(path), mode, None).map_err(|e| {
         if e.to_string().contains("Could not set lock") {
             return SinkError::Locked { path: path.into(), pid: "unknown".into() };
         }
@@ -135,8 +140,15 @@ pub(super) fn last_epoch(connection: &Connection, path: &Path) -> Result<Option<
 }
 
 /// Why the file must not be opened, or `None`. A child that cannot be run says nothing about the file.
-fn probe_in_child(program: &Path, path: &Path) -> Option<String> {
-    let run = Command::new(program).arg("probe-store").arg(path).stdin(Stdio::null()).stdout(Stdio::null()).output();
+pub(super) fn probe_in_child(program: &Path, path: &Path, read_only: bool) -> Option<String> {
+    let mode = read_only.then_some("--read-only");
+    let run = Command::new(program)
+        .arg("probe-store")
+        .args(mode)
+        .arg(path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .output();
     match run {
         Ok(output) => verdict(&output),
         Err(error) => {
@@ -157,14 +169,48 @@ pub(super) fn verdict(output: &Output) -> Option<String> {
     }
 }
 
-/// Sets the file and its write-ahead log aside.
+impl Store {
+    /// Sets the store at `path` aside, to be derived again: nothing is deleted. The new one holds no rows and knows
+    /// no more than the old one's `now` and journal position. Returns the old one's last epoch, if it had one.
+    pub fn begin_anew(path: &Path, program: Option<&Path>) -> Result<(Option<EpochRow>, Vec<Damage>), SinkError> {
+        let store = Self::open_with(path, program)?;
+        let (last, mut damage) = (store.last.clone(), store.damage.clone());
+        let Some(before) = &last else { return Ok((None, damage)) };
+        drop(store);
+        let why = "set aside to be derived again";
+        for part in files_of(path) {
+            damage.push(move_aside(&part, &quarantine_of(path), why)?);
+        }
+        let store = Self::open(path)?;
+        // A tick that no epoch has: what is derived differs from it in any case.
+        store
+            .connection()?
+            .execute(
+                "INSERT INTO epochs VALUES (0, ?, '', make_timestamptz(?), '')",
+                duckdb::params![before.journal_seq, before.now.0],
+            )
+            .map_err(|e| SinkError::duck("beginning a new store", path, e))?;
+        Ok((last, damage))
+    }
+}
+
+/// Sets the damaged file and its write-ahead log aside.
 fn quarantine(path: &Path, detail: &str) -> Result<Vec<Damage>, SinkError> {
-    let quarantine = path.parent().unwrap_or(Path::new(".")).join("quarantine");
+    files_of(path).iter().map(|p| set_aside(p, &quarantine_of(path), detail)).collect()
+}
+
+fn quarantine_of(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(Path::new(".")).join("quarantine")
+}
+
+/// The file and its write-ahead log, as far as they are there.
+fn files_of(path: &Path) -> Vec<PathBuf> {
+    [path.to_path_buf(), wal_of(path)].into_iter().filter(|p| p.exists()).collect()
+}
+
+/// The write-ahead log of a DuckDB file.
+pub(super) fn wal_of(path: &Path) -> PathBuf {
     let mut wal = path.as_os_str().to_owned();
     wal.push(".wal");
-    [path.to_path_buf(), PathBuf::from(wal)]
-        .iter()
-        .filter(|p| p.exists())
-        .map(|p| set_aside(p, &quarantine, detail))
-        .collect()
+    PathBuf::from(wal)
 }

@@ -1,4 +1,4 @@
-//! The store's tables: one per view of the registry, `epochs`, `view_digests`, `store_version`.
+//! The store's tables: one per view and per table of changes of the registry, `epochs`, `view_digests`, `store_version`.
 //!
 //! Everything in the store is derived, so a store of another shape is emptied, not converted: the caller finds
 //! no last epoch and rebuilds it.
@@ -7,7 +7,7 @@ use crate::digest::ViewDigest;
 use crate::duck::{create_table, ident};
 use crate::error::SinkError;
 use duckdb::Connection;
-use gemba_schemas::registry::{self, sql_type};
+use gemba_schemas::registry::{self, Table, sql_type};
 use gemba_schemas::view::ViewKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -30,7 +30,7 @@ pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), SinkEr
         }
         let name = |t: &str| ident(t.split(' ').next().unwrap_or(t));
         let drop: String = found.keys().map(|t| format!("DROP TABLE {};", name(t))).collect();
-        let views: String = registry::views().iter().map(|t| create_table("", t.name, t) + ";").collect();
+        let views: String = tables().map(|t| create_table("", t.name, &t) + ";").collect();
         run(&format!(
             "BEGIN; {drop} {views} {SYSTEM} INSERT INTO store_version VALUES ({VERSION}); {} COMMIT;",
             reset_digests()
@@ -61,9 +61,18 @@ pub(super) fn staging_name(view: &str) -> String {
 
 type Shape = BTreeMap<String, Vec<(String, String)>>;
 
+/// The tables of the registry that lie here.
+fn tables() -> impl Iterator<Item = Table> {
+    registry::views().into_iter().chain(registry::changes())
+}
+
+/// Whether the tables have the registry's shape.
+pub(super) fn fits(connection: &Connection, path: &Path) -> Result<bool, SinkError> {
+    Ok(shape(connection, path)? == expected())
+}
+
 fn expected() -> Shape {
-    let mut shape: Shape = registry::views()
-        .iter()
+    let mut shape: Shape = tables()
         .map(|t| (t.name.into(), t.columns.iter().map(|c| (c.name.into(), sql_type(&c.data_type))).collect()))
         .collect();
     let column = |name: &str, kind: &str| (name.to_owned(), kind.to_owned());

@@ -219,17 +219,30 @@ fn a_store_of_another_shape_is_emptied() {
 }
 
 #[test]
+fn a_store_of_another_version_is_emptied() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.duckdb");
+    let mut store = Store::open(&path).unwrap();
+    store.commit(&epoch(5, vec![(row(ViewKind::ZoneVisit, 1, 1), 1)])).unwrap();
+    store.connection().unwrap().execute_batch("UPDATE store_version SET version = 99").unwrap();
+    drop(store);
+    let store = Store::open(&path).unwrap();
+    // Everything in it is derived: there is nothing to convert, and nothing to lose.
+    assert_eq!((store.last_epoch().unwrap(), stored(&store).len()), (None, 0));
+}
+
+#[test]
 fn a_file_that_does_not_open_is_set_aside() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.duckdb");
     std::fs::write(&path, vec![7u8; 50_000]).unwrap();
-    assert!(probe(&path).is_err());
+    assert!(probe(&path, false).is_err());
     let mut store = Store::open(&path).unwrap();
     let aside = store.damage()[0].quarantined.clone().unwrap();
     assert_eq!(std::fs::metadata(aside).unwrap().len(), 50_000);
     store.commit(&epoch(1, Vec::new())).unwrap();
     drop(store);
-    probe(&path).unwrap();
+    probe(&path, false).unwrap();
     // A child that cannot be run, or knows no `probe-store`, says nothing about the file.
     for program in ["/bin/false", "/nonexistent"] {
         let store = Store::open_probed(&path, Path::new(program)).unwrap();

@@ -13,6 +13,7 @@
 
 mod clients;
 mod load;
+mod seal;
 mod space;
 
 pub use load::Loaded;
@@ -23,12 +24,15 @@ use crate::progress::Progress;
 use crate::worker::{Derived, Feed, Report, Wiring};
 use clients::Asked;
 use crossbeam_channel::{Receiver, Sender, select};
+use gemba_schemas::column::KeyPart;
 use gemba_schemas::fact::Fact;
 use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
-use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Kept, Lake, Live, Publish, SinkError, Store, Withdrawal};
+use gemba_sinks::{
+    Entry, Epoch, EpochRow, Journal, Kept, Lake, Live, Publish, SealedDay, SinkError, Store, Withdrawal,
+};
 use space::{Full, RETRY, Writer};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
@@ -90,6 +94,11 @@ pub struct Committer {
     full: Option<Full>,
     /// Which rows are final, because facts that they follow from have left.
     kept: Kept,
+    /// Days that are sealed and still in correlate, and the tick at which the last one left.
+    sealing: VecDeque<SealedDay>,
+    sealing_tick: Tick,
+    /// Rows of late facts that are there though correlate does not hold the facts.
+    late_kept: BTreeSet<Vec<KeyPart>>,
 }
 
 impl Committer {
@@ -111,6 +120,9 @@ impl Committer {
         let tick = last_epoch.as_ref().map(|e| e.tick).max(lake.epoch().map(|e| e.tick));
         Ok(Self {
             kept: lake.kept(),
+            sealing: VecDeque::new(),
+            sealing_tick: 0,
+            late_kept: BTreeSet::new(),
             journal,
             store,
             lake,
@@ -226,6 +238,7 @@ impl Committer {
             }
             if serving {
                 self.move_now()?;
+                self.seal_day()?;
             }
             if self.complete.is_some() && epoch_began.elapsed() >= EPOCH {
                 let committed = self.commit();
@@ -233,7 +246,7 @@ impl Committer {
                 epoch_began = Instant::now();
             }
             if published.elapsed() >= if self.full.is_some() { RETRY } else { freshness } {
-                let lake = self.publish();
+                let lake = self.publish().and_then(|()| self.seal());
                 self.or_wait(Writer::Lake, lake)?;
                 published = Instant::now();
             }
@@ -376,12 +389,7 @@ impl Committer {
         let later = self.changes.split_off(&(tick + 1));
         let changes = std::mem::replace(&mut self.changes, later).into_values().flatten();
         let mut changes = consolidated(changes.collect());
-        let left_out = self.kept.leave_out(&mut changes);
-        // A start derives something of that time too, from the coverage that stays.
-        let loading = self.rules_from.first().is_some_and(|(loaded, _)| tick <= *loaded);
-        if left_out > 0 && !loading {
-            tracing::warn!(left_out, "rows are final where facts have left the lake by [retention]: not changed");
-        }
+        self.leave_out(tick, &mut changes);
         if let Some(live) = &self.live {
             live.advance(tick, &changes);
         }

@@ -6,6 +6,7 @@ use gemba_schemas::fact::{Coverage, Fact};
 use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::rule::{self, Rule};
 use gemba_schemas::time::{EventTime, Tick};
+use gemba_schemas::view::ViewKind;
 use gemba_sinks::{Entry, SinkError, ViewDigest, Withdrawal};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering::Relaxed;
@@ -132,6 +133,8 @@ impl Committer {
         self.complete = None;
         let mut rows = std::mem::take(&mut self.settled);
         let kept: Vec<_> = self.lake.kept_rows(&self.store, &rows)?.into_iter().map(|row| (row, 1)).collect();
+        let late = kept.iter().filter(|(row, _)| row.kind() == ViewKind::LateFact);
+        self.late_kept = late.map(|(row, _)| row.key()).collect();
         if let Some(live) = &self.live {
             live.advance(tick, &kept);
         }

@@ -109,6 +109,9 @@ pub(super) struct Manifest {
     /// Facts of UTC dates before this one have left; see `retain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) facts_from: Option<String>,
+    /// Facts of UTC dates before this one are not loaded any more; see `seal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sealed_from: Option<String>,
     /// Rows of views of UTC dates before this one have left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) views_from: Option<String>,

@@ -30,6 +30,7 @@ mod parquet;
 mod publish;
 mod query;
 mod retain;
+mod seal;
 #[cfg(test)]
 pub(crate) mod tests;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub(crate) use check::{LakeCheck, check};
 pub use publish::Publish;
 pub use query::{DiffOptions, ViewDiff, diff, diff_with, query};
 pub use retain::{Amount, Kept, Leaving};
+pub use seal::SealedDay;
 
 use crate::duck::{self, Mode, instant, stream, text};
 use crate::error::SinkError;
@@ -204,7 +206,7 @@ impl Lake {
         Ok(all)
     }
 
-    /// Hands every fact to `f`, some thousands at a time, by kind and date; memory does not grow with the lake.
+    /// Hands every fact that is not sealed to `f`, some thousands at a time, by kind and date; memory does not grow with the lake.
     pub fn facts(&self, f: &mut dyn FnMut(Vec<Fact>) -> Result<(), SinkError>) -> Result<(), SinkError> {
         for &kind in FactKind::ALL {
             self.read(kind, |_| true, "", f)?;
@@ -255,7 +257,18 @@ impl Lake {
         self.client_facts(&[FactKind::Activity, FactKind::Production], &conditions.join(" AND "))
     }
 
+    /// The facts of one kind that are not sealed.
     fn read(
+        &self,
+        kind: FactKind,
+        wanted: impl Fn(&LakeFile) -> bool,
+        filter: &str,
+        f: &mut dyn FnMut(Vec<Fact>) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        self.read_files(kind, |file| self.is_loaded(kind, file) && wanted(file), filter, f)
+    }
+
+    fn read_files(
         &self,
         kind: FactKind,
         wanted: impl Fn(&LakeFile) -> bool,

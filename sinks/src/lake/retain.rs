@@ -38,7 +38,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-const DAY: i64 = 24 * Micros::HOUR.0;
+pub(super) const DAY: i64 = 24 * Micros::HOUR.0;
 
 /// Days of facts that stay before the first row that is still derived, and days of that row before the month.
 const ACROSS: i32 = 2;
@@ -83,7 +83,7 @@ impl Leaving {
     }
 }
 
-/// Which rows are final, because facts from which they follow have left.
+/// Which rows are final, because facts from which they follow have left the lake or are sealed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
     before: Option<EventTime>,
@@ -120,7 +120,7 @@ impl Lake {
 
     /// Which rows of views are final.
     pub fn kept(&self) -> Kept {
-        let from = self.manifest.facts_from.as_deref().and_then(Day::parse);
+        let from = self.manifest.facts_from.as_deref().max(self.manifest.sealed_from.as_deref()).and_then(Day::parse);
         Kept { before: from.map(|day| EventTime(i64::from(day.plus(ACROSS).0) * DAY)) }
     }
 
@@ -207,7 +207,7 @@ impl Lake {
         let now = now.min(EventTime((clock as i64).saturating_mul(1_000_000)));
         let today = Day::utc(now);
         let back = |days: u32| today.plus(-(days.min(100_000) as i32));
-        plan.leaving.facts_from = later(&self.manifest.facts_from, retention.facts_days.map(|d| facts_from(back(d))));
+        plan.leaving.facts_from = later(&self.manifest.facts_from, retention.facts_days.map(|d| first_date(back(d))));
         plan.leaving.views_from = later(&self.manifest.views_from, retention.views_days.map(|d| back(d).to_string()));
         let to = plan.leaving.clone();
         for file in leaving(&self.manifest, &to) {
@@ -234,14 +234,14 @@ struct Plan {
 }
 
 /// The first date whose facts stay, where `day` is the first that is young enough.
-fn facts_from(day: Day) -> String {
+pub(super) fn first_date(day: Day) -> String {
     // The text of a date ends with its day of the month.
     let of_month = day.to_string().rsplit('-').next().and_then(|d| d.parse::<i32>().ok()).unwrap_or(1);
     day.plus(1 - of_month - ZONES - ACROSS).to_string()
 }
 
 /// Nothing that has left comes back, whatever the site says now.
-fn later(before: &Option<String>, wanted: Option<String>) -> Option<String> {
+pub(super) fn later(before: &Option<String>, wanted: Option<String>) -> Option<String> {
     before.clone().max(wanted)
 }
 

@@ -1,0 +1,56 @@
+//! Sealing while clients report: facts behind the horizon leave correlate a day at a time, and the rows that followed from
+//! them stay as they are. See `gemba_sinks`' lake for which days these are.
+
+use super::Committer;
+use crate::worker::Feed;
+use gemba_schemas::time::Tick;
+use gemba_schemas::view::{ViewKind, ViewRow};
+use gemba_sinks::SinkError;
+
+impl Committer {
+    /// Seals what may be. What the lake lists is what correlate holds only when no deletion is on its way there.
+    pub(super) fn seal(&mut self) -> Result<(), SinkError> {
+        let level = self.unpublished_withdrawals.is_empty() && self.unpublished_retracts.is_empty();
+        let Some(now) = self.now.filter(|_| level && self.clients && self.live.is_some()) else { return Ok(()) };
+        let days = self.lake.seal(now)?;
+        if !days.is_empty() {
+            tracing::info!(days = days.len(), "facts behind the horizon leave memory; their rows are final now");
+            self.kept = self.lake.kept();
+            self.sealing.extend(days);
+        }
+        Ok(())
+    }
+
+    /// Takes the next sealed day out of correlate, when nobody else is waiting for it.
+    pub(super) fn seal_day(&mut self) -> Result<(), SinkError> {
+        if !self.in_flight.is_empty() {
+            return Ok(());
+        }
+        let Some(day) = self.sealing.pop_front() else { return Ok(()) };
+        let facts = self.lake.sealed_facts(&day)?.into_iter().map(|f| (f, -1)).collect();
+        let tick = self.next_tick();
+        self.sealing_tick = tick;
+        self.in_flight.push_back((tick, self.journal.last(), 0));
+        self.send(Feed { tick, facts, closes: true, ..Feed::default() });
+        Ok(())
+    }
+
+    /// Leaves out what may not change: final rows, and those of late facts that correlate does not hold any more.
+    pub(super) fn leave_out(&mut self, tick: Tick, changes: &mut Vec<(ViewRow, i64)>) {
+        let left_out = self.kept.leave_out(changes);
+        let sealing = tick == self.sealing_tick;
+        // A start derives something of that time too, from the days across and the coverage that stays.
+        let loading = self.rules_from.first().is_some_and(|(loaded, _)| tick <= *loaded);
+        if left_out > 0 && !loading && !sealing {
+            tracing::warn!(left_out, "rows of sealed months are final: not changed");
+        }
+        let late = |row: &ViewRow| row.kind() == ViewKind::LateFact;
+        if sealing {
+            self.late_kept
+                .extend(changes.iter().filter(|(row, diff)| late(row) && *diff < 0).map(|(row, _)| row.key()));
+        }
+        if !self.late_kept.is_empty() {
+            changes.retain(|(row, _)| !late(row) || !self.late_kept.contains(&row.key()));
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Sealing: facts behind the horizon leave memory, and stay in the lake.
+//!
+//! No fact can still come that corrects what lies behind the [`HORIZON`]. So of the latest first of a month `M` that is
+//! that long ago, facts before `M − 3 days` are not loaded any more, and rows before `M − 1 day` are final, as where facts
+//! have left the lake altogether (see [`retain`](super::retain), which says why months and which days). Memory and the time
+//! of a start follow from the last two months of facts, however long the history is; sums of all time stay exact, because
+//! they are sums of rows, and rows stay.
+//!
+//! Order: the manifest says so, durably; then the caller takes the facts out of correlate. A crash in between leaves facts
+//! that the next start does not load. `coverage` is always loaded: it is small, and by it footage is known to have been read.
+
+use super::Lake;
+use super::manifest::{LakeFile, Part};
+use super::retain::{DAY, first_date, later};
+use crate::error::SinkError;
+use gemba_schemas::calendar::Day;
+use gemba_schemas::fact::{Fact, FactKind, HORIZON};
+use gemba_schemas::time::EventTime;
+
+/// A day of facts of one kind that was sealed just now.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SealedDay {
+    kind: FactKind,
+    date: String,
+}
+
+impl Lake {
+    /// Seals what lies behind the horizon as of `now`; the days that are to leave memory, oldest first.
+    pub fn seal(&mut self, now: EventTime) -> Result<Vec<SealedDay>, SinkError> {
+        let horizon = (HORIZON.0 / DAY) as i32 + 1;
+        let to = later(&self.manifest.sealed_from, Some(first_date(Day::utc(now).plus(-horizon))));
+        let mut days: Vec<_> = (FactKind::ALL.iter())
+            .flat_map(|&kind| self.manifest.of(Part::Facts, kind.table_name()).map(move |file| (kind, file)))
+            .filter(|(kind, file)| self.is_loaded(*kind, file) && !is_after(&to, *kind, file))
+            .map(|(kind, file)| SealedDay { kind, date: file.date.clone() })
+            .collect();
+        days.sort_by(|a, b| (&a.date, a.kind).cmp(&(&b.date, b.kind)));
+        days.dedup();
+        if !days.is_empty() {
+            let mut next = self.manifest.clone();
+            next.sealed_from = to;
+            self.replace_manifest(next)?;
+        }
+        Ok(days)
+    }
+
+    /// The facts of a day that was sealed.
+    pub fn sealed_facts(&self, day: &SealedDay) -> Result<Vec<Fact>, SinkError> {
+        let mut all = Vec::new();
+        self.read_files(day.kind, |file| file.date == day.date, "", &mut |facts| {
+            all.extend(facts);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// Whether the facts of this file are loaded.
+    pub(super) fn is_loaded(&self, kind: FactKind, file: &LakeFile) -> bool {
+        is_after(&self.manifest.sealed_from, kind, file)
+    }
+}
+
+fn is_after(sealed_from: &Option<String>, kind: FactKind, file: &LakeFile) -> bool {
+    kind == FactKind::Coverage || sealed_from.as_ref().is_none_or(|from| file.date >= *from)
+}

@@ -121,10 +121,10 @@ fn try_exchange(address: &str, method: &str, path: &str, headers: &[(&str, &str)
     let mut body = bytes.split_off(end + 4);
     if headers.get("transfer-encoding").is_some_and(|v| v == "chunked") {
         body = unchunked(&body);
-    } else if let Some(length) = headers.get("content-length").filter(|_| method != "HEAD") {
-        if length.parse() != Ok(body.len()) {
-            return None;
-        }
+    } else if let Some(length) = headers.get("content-length").filter(|_| method != "HEAD")
+        && length.parse() != Ok(body.len())
+    {
+        return None;
     }
     Some(Answer { status, headers, body })
 }

@@ -71,7 +71,7 @@ fn who_stands_at_a_station_is_idle_and_who_moves_is_working() {
         assert_eq!(seconds(&rows[0], "observed_us"), 30.0);
     }
     // A threshold is a rule: with one that no arm reaches nobody works, and no pixel is read again.
-    write(at, "site.toml", &SITE.replace("idle_after", "working_energy = 0.9\nidle_after"));
+    write(at, "site.toml", SITE.replace("idle_after", "working_energy = 0.9\nidle_after"));
     let summary = gemba(at, &["replay", "--site", "site.toml", "--out", "out", "--json"]).with(0).json();
     assert_eq!(summary["units_read"], 0);
     let rows = sql(&out, "FROM station_hours");

@@ -191,8 +191,11 @@ fn summarise((plan, quarter): &Key, parts: &[(&Part, isize)]) -> Vec<Finding> {
     findings
 }
 
+/// A quarter of a station: whether somebody's presence enters it, and who is there as one leaves it.
+type Link = (EventTime, bool, Option<Who>);
+
 /// Who is carried into which quarter, from the links of a station in order.
-fn chain(links: &[(&(EventTime, bool, Option<Who>), isize)]) -> Vec<(EventTime, Name)> {
+fn chain(links: &[(&Link, isize)]) -> Vec<(EventTime, Name)> {
     let mut carried: Option<(EventTime, Name)> = None;
     let mut all = Vec::new();
     for ((quarter, enters, leaves), _) in links {

@@ -123,7 +123,7 @@ pub fn work<'scope>(
     let all_settings = settings(rules);
     let seen = stations::additions(seen, all_settings.clone(), rules);
     let settings =
-        all_settings.clone().flat_map(move |s| (0..peers).map(move |worker| In::Settings(worker, s.clone())));
+        all_settings.clone().flat_map(move |s| (0..peers).map(move |worker| In::Settings(worker, Box::new(s.clone()))));
     let mut tally = Tally::default();
     let route = |row: &In| match row {
         In::Settings(worker, _) => *worker,
@@ -138,7 +138,7 @@ pub fn work<'scope>(
         };
     }
     let mut timelines = Timelines::default();
-    let activity = only!(Out::Timeline(event, settings) => (event, settings));
+    let activity = only!(Out::Timeline(boxed) => *boxed);
     let until_next = at_close(
         activity,
         "Activity until the next",
@@ -164,7 +164,7 @@ pub fn work<'scope>(
         unregistered: unregistered(strangers),
         models: only!(Out::Model(hour, place) => (hour, place)),
         late: only!(Out::Late(hour, timed) => (hour, timed)),
-        receipts: only!(Out::Refused(receipt) => receipt),
+        receipts: only!(Out::Refused(receipt) => *receipt),
     }
 }
 

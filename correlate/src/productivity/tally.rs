@@ -50,11 +50,11 @@ pub fn time_in(state: ActivityState) -> usize {
     }
 }
 
-/// What comes in.
+/// What comes in. What is large and rare is boxed: every update is moved several times.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum In {
     /// The settings, for the worker of this index.
-    Settings(u64, Settings),
+    Settings(u64, Box<Settings>),
     /// An event.
     Event(Event),
 }
@@ -71,9 +71,9 @@ pub enum Out {
     /// An event that came late, where an alert may say so: the hour of its model, and whether it stands for time.
     Late(ModelHour, bool),
     /// Activity, where it lasts until the next.
-    Timeline(Event, Settings),
+    Timeline(Box<(Event, Settings)>),
     /// An event that was there already.
-    Refused(Receipt),
+    Refused(Box<Receipt>),
 }
 
 /// The state of the operator.
@@ -98,9 +98,9 @@ impl Tally {
         for (row, diff) in rows {
             match row {
                 In::Event(event) => events.push((event, diff)),
-                In::Settings(_, new) if diff > 0 => settings = Some(new),
+                In::Settings(_, new) if diff > 0 => settings = Some(*new),
                 In::Settings(_, old) => {
-                    if settings.as_ref() == Some(&old) {
+                    if settings.as_ref() == Some(&*old) {
                         settings = None;
                     }
                 }
@@ -117,7 +117,7 @@ impl Tally {
         self.events.update_all(&mut events, &mut changes);
         changes.iter().for_each(|(event, diff)| self.add(event, *diff, out));
         out.extend(self.events.receipts(&events).map(|(refused, stored)| {
-            (Out::Refused(Receipt { refused: (*refused).into(), stored: (*stored).into() }), 1)
+            (Out::Refused(Box::new(Receipt { refused: (*refused).into(), stored: (*stored).into() })), 1)
         }));
         out.extend(self.hours.drain().map(|(hour, i, n)| (Out::Hour(hour, i as u8), n)));
         out.extend(self.strangers.drain().map(|(hour, _, n)| (Out::Stranger(hour), n)));
@@ -166,7 +166,7 @@ impl Tally {
             }
         }
         if let (What::Did(_), DurationModel::UntilNext) = (event.what, settings.rule.duration) {
-            out.push((Out::Timeline(*event, settings.clone()), diff));
+            out.push((Out::Timeline(Box::new((*event, settings.clone()))), diff));
         }
     }
 }

@@ -212,8 +212,11 @@ fn serve(at: &Path) -> Server {
     let line = said.next().expect("a line").expect("text");
     let address = line.trim_start_matches("serving http://").trim_end_matches('/').to_owned();
     std::thread::Builder::new().name("stderr".into()).spawn(move || said.for_each(drop)).expect("a thread");
-    std::thread::sleep(Duration::from_secs(1));
-    Server(child, address)
+    let server = Server(child, address);
+    while !ask(&mut TcpStream::connect(&server.1).expect("a connection"), "GET /readyz", b"").starts_with(b"ready") {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    server
 }
 
 /// One request on an open connection; the body of the answer.
@@ -237,8 +240,45 @@ fn ask(stream: &mut TcpStream, head: &str, body: &[u8]) -> Vec<u8> {
     }
 }
 
+/// Bytes of the files below a folder.
+fn size(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|e| if e.path().is_dir() { size(&e.path()) } else { e.metadata().map_or(0, |m| m.len()) }).sum()
+}
+
+/// Many clients at once, each with one event after the other.
+fn many_clients(address: &str, lines: &[String], clients: usize) {
+    let began = Instant::now();
+    let threads: Vec<_> = lines
+        .chunks(lines.len().div_ceil(clients))
+        .map(|own| {
+            let (own, address) = (own.to_vec(), address.to_owned());
+            let work = move || {
+                let mut stream = TcpStream::connect(&address).expect("a connection");
+                let one = |line: &String| {
+                    let began = Instant::now();
+                    ask(&mut stream, "POST /api/v1/events", line.as_bytes());
+                    began.elapsed()
+                };
+                own.iter().map(one).collect::<Vec<_>>()
+            };
+            std::thread::Builder::new().name("client".into()).spawn(work).expect("a thread")
+        })
+        .collect();
+    let mut times: Vec<Duration> = threads.into_iter().flat_map(|t| t.join().expect("a client")).collect();
+    let rate = times.len() as f64 / began.elapsed().as_secs_f64();
+    times.sort();
+    println!(
+        "{clients} clients, one POST at a time each: {rate:.0} a second; p50 {:.1} ms, p99 {:.1} ms",
+        percentile(&times, 0.5),
+        percentile(&times, 0.99)
+    );
+}
+
 fn over_http(lines: &[String]) {
     let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let (lines, of_many) = lines.split_at(lines.len() - lines.len() / 20);
     let server = serve(folder.path());
     let connect = || TcpStream::connect(&server.1).expect("a connection");
     let (most, rest) = lines.split_at(lines.len() - 2_000);
@@ -250,6 +290,7 @@ fn over_http(lines: &[String]) {
         most.len() as f64 / began.elapsed().as_secs_f64() / 1e3,
         String::from_utf8_lossy(&answer),
     );
+    println!("journal: {:.0} bytes an event", size(&data.join("journal")) as f64 / most.len() as f64);
     let mut stream = connect();
     let mut times: Vec<Duration> = rest
         .iter()
@@ -283,6 +324,17 @@ fn over_http(lines: &[String]) {
         percentile(&times, 0.5),
         percentile(&times, 0.99)
     );
+    many_clients(&server.1, of_many, 64);
+    // As a power cut ends it; the second start finds everything in the lake.
+    drop(server);
+    for from in ["the journal or lake", "the lake"] {
+        let began = Instant::now();
+        let _server = serve(folder.path());
+        println!("ready again from {from}: {:.1} s", began.elapsed().as_secs_f64());
+        // A publication is due at the latest then.
+        std::thread::sleep(Duration::from_secs(32));
+    }
+    println!("lake: {:.1} bytes an event", size(&data.join("lake/facts")) as f64 / lines.len() as f64);
 }
 
 fn main() {

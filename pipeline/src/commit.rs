@@ -91,7 +91,11 @@ pub struct Committer {
     unpublished_withdrawals: Vec<(u64, Withdrawal)>,
     dirty: BTreeSet<(ViewKind, String)>,
     last_epoch: Option<EpochRow>,
+    /// The epoch that could not be written, and its facts.
+    unwritten: Option<(Epoch, usize)>,
     full: Option<Full>,
+    /// Generations whose stored facts left in this run.
+    retracted: HashSet<(Name, Generation)>,
     /// Which rows are final, because facts that they follow from have left.
     kept: Kept,
     /// Days that are sealed and still in correlate, and the tick at which the last one left.
@@ -155,7 +159,9 @@ impl Committer {
             unpublished_withdrawals: Vec::new(),
             dirty: BTreeSet::new(),
             last_epoch,
+            unwritten: None,
             full: None,
+            retracted: HashSet::new(),
         })
     }
 
@@ -192,6 +198,9 @@ impl Committer {
         let mut told = false;
         let (derived, requests) = (self.derived.clone(), self.outbox.requests.clone());
         loop {
+            if running == 0 && self.footage.stopped() {
+                self.give_up();
+            }
             let pending = !(self.gathered.is_empty() && self.retracts.is_empty() && self.in_flight.is_empty());
             if running == 0 && !pending {
                 if !told {
@@ -214,7 +223,11 @@ impl Committer {
                         self.gather(facts);
                         gather_began.get_or_insert_with(Instant::now);
                     }
-                    Ok(Report::Started(unit)) => self.retracts.extend(self.footage.unit(unit).stale.iter().copied()),
+                    // Once only: what is read of it now must not go with what was read before.
+                    Ok(Report::Started(unit)) => {
+                        let stale = self.footage.unit(unit).stale.clone();
+                        self.retracts.extend(stale.into_iter().filter(|r| self.retracted.insert(*r)));
+                    }
                     Ok(Report::Finished) => running -= 1,
                     Err(_) => running = 0,
                 },
@@ -240,7 +253,7 @@ impl Committer {
                 self.move_now()?;
                 self.seal_day()?;
             }
-            if self.complete.is_some() && epoch_began.elapsed() >= EPOCH {
+            if (self.complete.is_some() || self.unwritten.is_some()) && epoch_began.elapsed() >= EPOCH {
                 let committed = self.commit();
                 self.or_wait(Writer::Store, committed)?;
                 epoch_began = Instant::now();
@@ -363,22 +376,27 @@ impl Committer {
 
     /// Commits the complete ticks as one epoch.
     fn commit(&mut self) -> Result<(), SinkError> {
+        if let Some((epoch, facts)) = self.unwritten.take() {
+            self.write(epoch, facts)?;
+        }
         let Some((tick, seq, facts)) = self.complete.take() else { return Ok(()) };
         let mut changes = std::mem::take(&mut self.settled);
         differential_dataflow::consolidation::consolidate(&mut changes);
         self.dirty.extend(changes.iter().map(|(row, _)| (row.kind(), row.bucket().date())));
         self.progress.row_changes.fetch_add(changes.len() as u64, Relaxed);
+        self.write(self.epoch(tick, seq, changes), facts)
+    }
+
+    /// Writes an epoch. After an error it is kept as it is: it may be durable all the same, which the next try finds out.
+    fn write(&mut self, epoch: Epoch, facts: usize) -> Result<(), SinkError> {
         let began = Instant::now();
-        let epoch = self.epoch(tick, seq, changes);
         if let Err(error) = self.store.commit(&epoch) {
-            // Kept for another try, should there be one.
-            self.complete = Some(self.complete.map_or((tick, seq, facts), |(t, s, n)| (t, s, n + facts)));
-            self.settled.extend(epoch.changes);
+            self.unwritten = Some((epoch, facts));
             return Err(error);
         }
         self.progress.commit_us.fetch_add(began.elapsed().as_micros() as u64, Relaxed);
         self.progress.epochs.fetch_add(1, Relaxed);
-        self.progress.committed_tick.store(tick, Relaxed);
+        self.progress.committed_tick.store(epoch.tick, Relaxed);
         self.footage.commit(facts);
         self.last_epoch = self.store.last_epoch()?;
         Ok(())
@@ -427,7 +445,8 @@ impl Committer {
             && self.lake.journal_seq() == through
             && !self.lake.is_due(epoch.now)
         {
-            return Ok(());
+            // Nothing to do, unless there was no space for it the last time.
+            return self.journal.release(through);
         }
         let published = self.lake.publish(Publish {
             facts: &facts,

@@ -32,14 +32,19 @@ pub enum Request {
 }
 
 /// Where an answer goes. Without one the run is ending, and nothing is known.
-pub type Reply<T> = oneshot::Sender<Result<T, NoSpace>>;
+pub type Reply<T> = oneshot::Sender<Result<T, Refused>>;
 
 /// Where an answer comes from.
-pub type Answer<T> = oneshot::Receiver<Result<T, NoSpace>>;
+pub type Answer<T> = oneshot::Receiver<Result<T, Refused>>;
 
-/// There is no space to keep what was asked. Nothing of it was done.
+/// Why nothing was done of what was asked.
 #[derive(Debug)]
-pub struct NoSpace;
+pub enum Refused {
+    /// There is no space to keep it.
+    NoSpace,
+    /// It would take back more than can be taken back at once.
+    TooMany,
+}
 
 /// What became of facts: journaled, synced and through the dataflow.
 #[derive(Debug, Default)]

@@ -36,8 +36,8 @@ pub use error::SinkError;
 pub use files::Damage;
 pub use journal::{Entry, Journal, Withdrawal};
 pub use lake::{
-    Amount, DiffOptions, EventRange, Kept, Lake, Leaving, Publish, SealedDay, ViewDiff, diff, diff_with, query,
-    query_as_of,
+    Amount, DiffOptions, EventRange, Kept, Lake, Leaving, MOST_WITHDRAWN, Publish, SealedDay, ViewDiff, diff,
+    diff_with, query, query_as_of,
 };
 pub use live::Live;
 pub use store::{Base, Epoch, EpochRow, PROBE_DAMAGED, Page, RowQuery, Store, StoreReader, probe};

@@ -3,14 +3,14 @@
 use super::Committer;
 use super::space::Writer;
 use crate::clock;
-use crate::inbox::{NoSpace, Outbox, Posted, Reloaded, Reply, Request, RowChange, Withdrawn};
+use crate::inbox::{Outbox, Posted, Refused, Reloaded, Reply, Request, RowChange, Withdrawn};
 use crate::worker::Feed;
 use gemba_correlate::Receipt;
 use gemba_schemas::fact::Fact;
 use gemba_schemas::rule::{self, Rule};
 use gemba_schemas::time::{EventTime, Micros, Tick};
 use gemba_schemas::view::ViewRow;
-use gemba_sinks::{Entry, SinkError, Withdrawal};
+use gemba_sinks::{Entry, MOST_WITHDRAWN, SinkError, Withdrawal};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::oneshot;
 
@@ -36,9 +36,9 @@ impl Asked {
         match self.answer {
             Answer::Posted(_, count, reply) => {
                 outbox.answered(count);
-                let _ = reply.send(Err(NoSpace));
+                let _ = reply.send(Err(Refused::NoSpace));
             }
-            Answer::Withdrawn(_, reply) => drop(reply.send(Err(NoSpace))),
+            Answer::Withdrawn(_, reply) => drop(reply.send(Err(Refused::NoSpace))),
             // Rules are not journaled, and never turned away.
             Answer::Reloaded(..) => {}
         }
@@ -72,12 +72,12 @@ impl Committer {
             Request::WithdrawId(id, reply) => {
                 let withdrawal = Withdrawal { ids: BTreeSet::from([id]), from: EventTime::MIN, to: EventTime::MAX };
                 self.settle_asked()?;
-                let stored = self.lake.withdrawn(&withdrawal)?;
+                let stored = self.lake.withdrawn(&withdrawal);
                 self.withdraw(stored, |f| withdrawal.holds(f), reply)?;
             }
             Request::WithdrawRange(range, reply) => {
                 self.settle_asked()?;
-                let stored = self.lake.events(&range)?;
+                let stored = self.lake.events(&range);
                 self.withdraw(stored, |f| range.holds(f), reply)?;
             }
             Request::Rules(rules, text, reply) => {
@@ -108,10 +108,19 @@ impl Committer {
 
     fn withdraw(
         &mut self,
-        mut stored: Vec<Fact>,
+        stored: Result<Vec<Fact>, SinkError>,
         wanted: impl Fn(&Fact) -> bool,
         reply: Reply<Withdrawn>,
     ) -> Result<(), SinkError> {
+        let mut stored = match stored {
+            Ok(stored) => stored,
+            // A closed channel means that the client is gone.
+            Err(SinkError::Request(_)) => {
+                let _ = reply.send(Err(Refused::TooMany));
+                return Ok(());
+            }
+            Err(error) => return self.or_wait(Writer::Lake, Err(error)),
+        };
         // The lake still lists what was withdrawn since it was last published.
         stored.retain(|f| !self.unpublished_withdrawals.iter().any(|(_, w)| w.holds(f)));
         stored.extend(self.unpublished.iter().flat_map(|(_, batch)| batch).filter(|f| wanted(f)).cloned());
@@ -122,9 +131,8 @@ impl Committer {
             from: stored.iter().map(Fact::bucket).min().unwrap_or_default(),
             to: stored.iter().map(Fact::bucket).max().unwrap_or_default(),
         };
-        if stored.is_empty() {
-            // A closed channel means that the client is gone.
-            let _ = reply.send(Ok(Withdrawn { facts: 0 }));
+        if stored.is_empty() || stored.len() > MOST_WITHDRAWN {
+            let _ = reply.send(if stored.is_empty() { Ok(Withdrawn { facts: 0 }) } else { Err(Refused::TooMany) });
             return Ok(());
         }
         let seq = match self.journal.append(&[Entry::Withdraw(withdrawal.clone())]) {
@@ -132,7 +140,7 @@ impl Committer {
             Err(error) => {
                 let full = matches!(error, SinkError::DiskFull { .. });
                 if full {
-                    let _ = reply.send(Err(NoSpace));
+                    let _ = reply.send(Err(Refused::NoSpace));
                 }
                 return self.or_wait(Writer::Journal, Err(error));
             }

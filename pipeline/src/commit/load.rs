@@ -77,7 +77,10 @@ impl Committer {
                 Entry::Retract { camera, generation } => {
                     let gone = |f: &Fact| f.camera() == camera && f.generation() == generation;
                     tail.retain(|f| !gone(f));
-                    retracted.push((camera, generation));
+                    // Twice in one journal is once: the lake holds its facts once.
+                    if !retracted.contains(&(camera, generation)) {
+                        retracted.push((camera, generation));
+                    }
                 }
                 Entry::Withdraw(withdrawal) => {
                     tail.retain(|f| !withdrawal.holds(f));
@@ -88,7 +91,7 @@ impl Committer {
         })?;
         for &(camera, generation) in &retracted {
             let facts = lake.facts_of(camera, generation)?;
-            loaded.facts -= facts.len() as u64;
+            loaded.facts = loaded.facts.saturating_sub(facts.len() as u64);
             loaded.ids.remove(&(camera, generation));
             loaded.coverage.retain(|c| (c.camera, c.generation) != (camera, generation));
             send(facts, -1, &mut loaded);

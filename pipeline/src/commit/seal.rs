@@ -2,8 +2,10 @@
 //! them stay as they are. See `gemba_sinks`' lake for which days these are.
 
 use super::Committer;
+use super::space::Writer;
 use crate::worker::Feed;
-use gemba_schemas::time::Tick;
+use gemba_schemas::fact::HORIZON;
+use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
 use gemba_sinks::SinkError;
 
@@ -11,8 +13,14 @@ impl Committer {
     /// Seals what may be. What the lake lists is what correlate holds only when no deletion is on its way there.
     pub(super) fn seal(&mut self) -> Result<(), SinkError> {
         let level = self.unpublished_withdrawals.is_empty() && self.unpublished_retracts.is_empty();
-        let Some(now) = self.now.filter(|_| level && self.clients && self.live.is_some()) else { return Ok(()) };
-        let days = self.lake.seal(now)?;
+        let (Some(now), Some(live)) = (self.now.filter(|_| level && self.clients), &self.live) else { return Ok(()) };
+        // An alert that is open may still be resolved, so its month waits; but not for ever.
+        let oldest = EventTime(now.0.saturating_sub(10 * HORIZON.0));
+        let open = live.read().rows(ViewKind::Alert, oldest, now).find_map(|row| match row {
+            ViewRow::Alert(alert) if alert.resolved.is_none() => Some(alert.opened + HORIZON),
+            _ => None,
+        });
+        let days = self.lake.seal(open.map_or(now, |open| open.min(now)))?;
         if !days.is_empty() {
             tracing::info!(days = days.len(), "facts behind the horizon leave memory; their rows are final now");
             self.kept = self.lake.kept();
@@ -26,8 +34,12 @@ impl Committer {
         if !self.in_flight.is_empty() {
             return Ok(());
         }
-        let Some(day) = self.sealing.pop_front() else { return Ok(()) };
-        let facts = self.lake.sealed_facts(&day)?.into_iter().map(|f| (f, -1)).collect();
+        let Some(day) = self.sealing.front() else { return Ok(()) };
+        let facts = match self.lake.sealed_facts(day) {
+            Ok(facts) => facts.into_iter().map(|f| (f, -1)).collect(),
+            Err(error) => return self.or_wait(Writer::Lake, Err(error)),
+        };
+        self.sealing.pop_front();
         let tick = self.next_tick();
         self.sealing_tick = tick;
         self.in_flight.push_back((tick, self.journal.last(), 0));

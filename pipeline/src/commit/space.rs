@@ -6,7 +6,7 @@
 //! the error; the next one goes on from the journal.
 
 use super::Committer;
-use crate::inbox::NoSpace;
+use crate::inbox::Refused;
 use gemba_sinks::SinkError;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -59,10 +59,19 @@ impl Committer {
     }
 
     /// Whether a client's request is worth trying: only a write of the journal says whether that has space again.
-    pub(super) fn has_space(&self) -> Result<(), NoSpace> {
+    pub(super) fn has_space(&self) -> Result<(), Refused> {
         match &self.full {
-            Some(full) if full.writer != Writer::Journal || self.resting() => Err(NoSpace),
+            Some(full) if full.writer != Writer::Journal || self.resting() => Err(Refused::NoSpace),
             _ => Ok(()),
+        }
+    }
+
+    /// Gives up what no journal has space for, so that a run that was told to end can: it was promised to nobody, and
+    /// its footage is read again.
+    pub(super) fn give_up(&mut self) {
+        if self.full.as_ref().is_some_and(|full| full.writer == Writer::Journal) {
+            self.gathered.clear();
+            self.retracts.clear();
         }
     }
 

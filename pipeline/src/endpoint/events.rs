@@ -5,7 +5,7 @@ use super::body::{
 };
 use super::{Problem, Shared, row_json};
 use crate::clock;
-use crate::inbox::{Answer, Busy, NoSpace, Posted, Request};
+use crate::inbox::{Answer, Busy, Posted, Refused, Request};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -14,7 +14,7 @@ use gemba_schemas::fact::{Fact, MarkKind};
 use gemba_schemas::id::{FactId, Name};
 use gemba_schemas::time::EventTime;
 use gemba_schemas::view::{ViewKind, ViewRow};
-use gemba_sinks::EventRange;
+use gemba_sinks::{EventRange, MOST_WITHDRAWN};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -296,7 +296,12 @@ async fn patiently(shared: &Shared, facts: &[Fact]) -> Result<Answer<Posted>, Pr
 async fn wait<T>(answer: Answer<T>) -> Result<T, Problem> {
     match answer.await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(NoSpace)) => Err(Problem::new(
+        Ok(Err(Refused::TooMany)) => Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            None,
+            format!("more than {MOST_WITHDRAWN} events at once, and none of them was deleted: ask for smaller ranges"),
+        )),
+        Ok(Err(Refused::NoSpace)) => Err(Problem::new(
             StatusCode::INSUFFICIENT_STORAGE,
             None,
             "no space left on the server's disk; nothing of this was stored: ask again later",

@@ -263,14 +263,22 @@ impl Journal {
     /// Removes the segments that hold nothing after the sequence number `through`.
     pub fn release(&mut self, through: u64) -> Result<(), SinkError> {
         self.usable()?;
+        // What can go goes first: the new segment may need its space.
+        self.remove(through)?;
         if through >= self.last && self.length > segment::HEADER {
             self.roll(self.last + 1)?;
+            self.remove(through)?;
         }
-        let keep = self.segments.windows(2).take_while(|pair| pair[1].first <= through.saturating_add(1)).count();
-        if keep == 0 {
+        Ok(())
+    }
+
+    /// Removes the closed segments that hold nothing after `through`.
+    fn remove(&mut self, through: u64) -> Result<(), SinkError> {
+        let closed = self.segments.windows(2).take_while(|pair| pair[1].first <= through.saturating_add(1)).count();
+        if closed == 0 {
             return Ok(());
         }
-        for segment in self.segments.drain(..keep) {
+        for segment in self.segments.drain(..closed) {
             fs::remove_file(&segment.path).at(&segment.path)?;
             #[cfg(test)]
             power::record(|| power::Operation::Unlink(segment.path.clone()));

@@ -64,6 +64,9 @@ use std::time::Duration;
 /// How long a superseded file stays.
 const GRACE: Duration = Duration::from_secs(60);
 
+/// Facts that can be withdrawn at once.
+pub const MOST_WITHDRAWN: usize = 100_000;
+
 /// A day of a view: one partition.
 pub type Partition = (ViewKind, String);
 
@@ -233,7 +236,10 @@ impl Lake {
         for &kind in kinds {
             self.read(kind, |_| true, &format!("WHERE {condition}"), &mut |facts| {
                 all.extend(facts);
-                Ok(())
+                match all.len() {
+                    ..=MOST_WITHDRAWN => Ok(()),
+                    _ => Err(SinkError::Request(format!("more than {MOST_WITHDRAWN} facts at once"))),
+                }
             })?;
         }
         Ok(all)
@@ -249,7 +255,8 @@ impl Lake {
         self.client_facts(&kinds, &format!("id IN ({})", ids.join(", ")))
     }
 
-    /// Events of workers in a range of event time, of one worker or station if asked for.
+    /// Events of workers in a range of event time, of one worker or station if asked for. [`SinkError::Request`] when these
+    /// are more than [`MOST_WITHDRAWN`].
     pub fn events(&self, wanted: &EventRange) -> Result<Vec<Fact>, SinkError> {
         let mut conditions = vec![format!("ts >= {} AND ts < {}", instant(wanted.from.0), instant(wanted.to.0))];
         conditions.extend(wanted.worker.map(|w| format!("worker = {}", text(w.as_str()))));

@@ -11,6 +11,7 @@
 
 use super::Lake;
 use super::manifest::{LakeFile, Part};
+use super::order::seconds;
 use super::retain::{DAY, first_date, later};
 use crate::error::SinkError;
 use gemba_schemas::calendar::Day;
@@ -27,6 +28,8 @@ pub struct SealedDay {
 impl Lake {
     /// Seals what lies behind the horizon as of `now`; the days that are to leave memory, oldest first.
     pub fn seal(&mut self, now: EventTime) -> Result<Vec<SealedDay>, SinkError> {
+        // A camera whose clock is ahead by years must not seal today.
+        let now = now.min(EventTime((seconds() as i64).saturating_mul(1_000_000)));
         let horizon = (HORIZON.0 / DAY) as i32 + 1;
         let to = later(&self.manifest.sealed_from, Some(first_date(Day::utc(now).plus(-horizon))));
         let mut days: Vec<_> = (FactKind::ALL.iter())

@@ -41,9 +41,8 @@ impl Store {
     /// [`SinkError::Diverged`]: nothing was changed, rebuild. [`SinkError::DiskFull`]: nothing was changed,
     /// repeat later. [`SinkError::Poisoned`]: what is durable is unknown, start again.
     pub fn commit(&mut self, epoch: &Epoch) -> Result<(), SinkError> {
-        if self.wants_space {
-            self.reopen()?;
-            self.wants_space = false;
+        if std::mem::take(&mut self.wants_space) {
+            self.reopen().inspect_err(|_| self.wants_space = true)?;
         }
         if self.last.as_ref().is_some_and(|last| epoch.tick <= last.tick) {
             return Ok(());

@@ -172,6 +172,9 @@ impl Store {
     }
 
     fn connection(&self) -> Result<&Connection, SinkError> {
+        if self.wants_space {
+            return Err(SinkError::DiskFull { path: self.path.clone() });
+        }
         self.connection.as_ref().ok_or_else(|| SinkError::Poisoned {
             path: self.path.clone(),
             detail: "it did not open again after an error".into(),

@@ -318,7 +318,8 @@ impl Committer {
         };
         let retracts = std::mem::take(&mut self.retracts);
         let gone = |f: &Fact| retracts.contains(&(f.camera(), f.generation()));
-        for (_, batch) in &mut self.unpublished {
+        // Walked only when something leaves: this is asked for every batch.
+        for (_, batch) in self.unpublished.iter_mut().filter(|_| !retracts.is_empty()) {
             stored.extend(batch.extract_if(.., |f| gone(f)));
         }
         let mut changes: Vec<_> = stored.into_iter().map(|f| (f, -1)).collect();

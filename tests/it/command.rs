@@ -192,3 +192,13 @@ pub fn sql(data: &Path, query: &str) -> Vec<Value> {
 pub fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) {
     std::fs::write(folder.join(name), text).expect("a writable folder");
 }
+
+/// Waits for something that comes by itself.
+#[track_caller]
+pub fn soon(otherwise: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < DEADLINE, "{otherwise}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,12 +1,11 @@
 //! A full disk and a failing one, under the journal, the store and the lake in turn. The small disk is a file system in memory
 //! in a namespace of its own; a sync fails because a tracer says so.
 
-use crate::command::{Running, interrupt, start_with, write};
+use crate::command::{Running, interrupt, soon, start_with, write};
 use crate::endpoint::{get, try_send};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 fn site(data: &str) -> String {
     format!(
@@ -32,16 +31,6 @@ fn serve(at: &Path, before: &[String]) -> (Running, String) {
 
 fn post(address: &str, second: usize) -> u16 {
     try_send(address, "POST", "/api/v1/events", &event(second)).expect("an answer").status
-}
-
-/// Waits for a condition.
-#[track_caller]
-fn soon(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(30), "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 fn full(address: &str) -> bool {

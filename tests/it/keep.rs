@@ -1,7 +1,7 @@
 //! Looking after a data directory for years, through the binary: a damaged store comes back, nothing wrong goes
 //! unnamed, what is old leaves, and the past can be asked.
 
-use crate::command::{Ended, gemba, interrupt, kill, sql, start, write};
+use crate::command::{Ended, gemba, interrupt, kill, soon, sql, start, write};
 use crate::endpoint::{address, get, ready, send};
 use crate::footage::{Clip, clip};
 use gemba_schemas::fact::{Activity, ActivityState, Fact};
@@ -11,7 +11,7 @@ use gemba_schemas::time::{EventTime, Micros};
 use gemba_sinks::{Entry, Journal};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 const CLIENTS: &str = r#"
@@ -375,15 +375,6 @@ fn long_ago(at: &Path, days: impl Iterator<Item = i64>, each: i64) -> i64 {
 fn all_time(address: &str) -> (i64, f64) {
     let floor = get(address, "/api/v1/productivity/floor", &[]).json();
     (floor["events"].as_i64().expect("a number"), floor["active_s"].as_f64().expect("a number"))
-}
-
-#[track_caller]
-fn soon(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(30), "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]

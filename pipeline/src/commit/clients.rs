@@ -49,11 +49,11 @@ impl Committer {
     /// Takes in what is asked. Facts are only gathered; the rest has a tick of its own.
     pub(super) fn request(&mut self, request: Request) -> Result<(), SinkError> {
         match request {
-            Request::Facts(facts, reply) if self.has_space().is_err() => {
+            Request::Facts(facts, reply) if !self.has_space() => {
                 let answer = Answer::Posted(Posted::default(), facts.len(), reply);
                 Asked { tick: None, answer }.turn_away(&self.outbox);
             }
-            Request::WithdrawId(_, reply) | Request::WithdrawRange(_, reply) if self.has_space().is_err() => {
+            Request::WithdrawId(_, reply) | Request::WithdrawRange(_, reply) if !self.has_space() => {
                 Asked { tick: None, answer: Answer::Withdrawn(0, reply) }.turn_away(&self.outbox);
             }
             Request::Facts(mut facts, reply) => {

@@ -6,7 +6,6 @@
 //! the error; the next one goes on from the journal.
 
 use super::Committer;
-use crate::inbox::Refused;
 use gemba_sinks::SinkError;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -59,11 +58,8 @@ impl Committer {
     }
 
     /// Whether a client's request is worth trying: only a write of the journal says whether that has space again.
-    pub(super) fn has_space(&self) -> Result<(), Refused> {
-        match &self.full {
-            Some(full) if full.writer != Writer::Journal || self.resting() => Err(Refused::NoSpace),
-            _ => Ok(()),
-        }
+    pub(super) fn has_space(&self) -> bool {
+        self.full.as_ref().is_none_or(|full| full.writer == Writer::Journal && !self.resting())
     }
 
     /// Gives up what no journal has space for, so that a run that was told to end can: it was promised to nobody, and

@@ -19,10 +19,9 @@ use super::drift::ModelHour;
 use super::rules::Rules;
 use super::sums::FastMap;
 use super::tick::{Change, at_close};
+use crate::keyed::Keyed;
 use differential_dataflow::VecCollection;
 use differential_dataflow::hashable::Hashable;
-use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
-use differential_dataflow::trace::implementations::ValSpine;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::fact::{DeviceStatus, FrameExport};
 use gemba_schemas::id::Name;
@@ -53,7 +52,7 @@ enum Part {
 }
 
 /// The rule set, once for every shard.
-type RuleSets<'scope> = Arranged<'scope, TraceAgent<ValSpine<u64, RuleSet, Tick, isize>>>;
+type RuleSets<'scope> = VecCollection<'scope, Tick, (u64, RuleSet), isize>;
 
 /// What is watched of an hour: `part` of `whole`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -276,21 +275,22 @@ pub struct Sources<'scope> {
 pub fn alerts<'scope>(sources: Sources<'scope>, rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Alert, isize> {
     let sets = rule_sets(rules);
     let mut calendar = Calendar::default();
-    let readings = watched(readings(&sources), rules)
-        .map(|read| (read.1.source.hashed() % SHARDS, read))
-        .arrange_by_key_named("Arrange: readings")
-        .join_core(sets.clone(), move |_, &(kind, of, ts, reading), set| match reading {
+    let readings = watched(readings(&sources), rules).map(|read| (read.1.source.hashed() % SHARDS, read)).join_by_key(
+        "Readings that rules judge",
+        sets.clone(),
+        move |_, &(kind, of, ts, reading), set| match reading {
             Reading::LateSession => signs(set, (kind, of, calendar.hour(&set.clock, ts), Reading::Late)),
             // The clock is all that shapes the hour of a model.
             Reading::Share(share, samples, None) => {
                 signs(set, (kind, of, ts, Reading::Share(share, samples, Some(set.clock_digest))))
             }
             _ => signs(set, (kind, of, ts, reading)),
-        });
+        },
+    );
     let devices = devices::signs(sources.statuses, sets.clone());
     readings
         .concat(devices)
-        .reduce_named("Alerts of a rule", |watch, signs, out| {
+        .reduce_by_key("Alerts of a rule", |watch, signs, out| {
             out.extend(walk(watch, signs.iter().map(|(sign, _)| *sign)).into_iter().map(|alert| (alert, 1)));
         })
         .map(|(_, alert)| alert)
@@ -303,7 +303,7 @@ fn rule_sets<'scope>(rules: &Rules<'scope>) -> RuleSets<'scope> {
     let rules = rules.alerts.clone().map(|(rule, sum)| ((), Part::Rule(rule, sum)));
     rules
         .concat(clock)
-        .reduce_named("Alert rules", |(), parts, out| {
+        .reduce_by_key("Alert rules", |(), parts, out| {
             let rules: Vec<_> = parts
                 .iter()
                 .filter_map(|(p, _)| if let Part::Rule(rule, sum) = p { Some((*rule, *sum)) } else { None })
@@ -315,7 +315,6 @@ fn rule_sets<'scope>(rules: &Rules<'scope>) -> RuleSets<'scope> {
             }));
         })
         .flat_map(|((), set)| (0..SHARDS).map(move |shard| (shard, set.clone())))
-        .arrange_by_key_named("Arrange: alert rules")
 }
 
 /// What is watched, when, and what there is of it.

@@ -8,6 +8,7 @@
 //!
 //! Time that two generations of one camera both saw counts once. A row longer than a day counts its first day.
 
+use crate::keyed::Keyed;
 use differential_dataflow::VecCollection;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::calendar::Calendar;
@@ -42,7 +43,7 @@ pub fn observed_minutes<'scope>(
                 })
             })
         })
-        .reduce_named("Observed part of a minute", |_, pieces, out| {
+        .reduce_by_key("Observed part of a minute", |_, pieces, out| {
             let mut union: Pieces = Vec::with_capacity(1);
             for ((from, to), _) in pieces {
                 match union.last_mut() {
@@ -60,7 +61,7 @@ pub fn generation_ends<'scope>(
 ) -> VecCollection<'scope, Tick, ((Name, Generation), EventTime), isize> {
     coverage
         .flat_map(|row| (row.end_reason != CoverageEnd::Continues).then_some(((row.camera, row.generation), row.ended)))
-        .reduce_named("End of a generation", |_, ends, out| out.extend(ends.last().map(|(end, _)| (**end, 1))))
+        .reduce_by_key("End of a generation", |_, ends, out| out.extend(ends.last().map(|(end, _)| (**end, 1))))
 }
 
 /// What counts towards an hour.
@@ -117,11 +118,10 @@ pub fn coverage_hours<'scope>(
     let clocks = clock.flat_map(|clock| (0..SHARDS).map(move |shard| (shard, clock.clone())));
     let mut calendar = Calendar::default();
     shares
-        .arrange_by_key_named("Arrange: coverage")
-        .join_core(clocks.arrange_by_key_named("Arrange: clock for coverage"), move |_, (camera, share), clock| {
+        .join_by_key("Coverage in its hours", clocks, move |_, (camera, share), clock| {
             [((*camera, calendar.hour(clock, share.ts())), *share)]
         })
-        .reduce_named("Coverage of an hour", |&(camera, hour), shares, out| {
+        .reduce_by_key("Coverage of an hour", |&(camera, hour), shares, out| {
             let mut row = CoverageHour {
                 camera,
                 hour,

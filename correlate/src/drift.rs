@@ -6,6 +6,7 @@
 //!                                                 rule → hours of a model in order → retrain_requests
 //! ```
 
+use crate::keyed::Keyed;
 use crate::polyline::{Point, TrackKey};
 use crate::rules::Rules;
 use crate::sums::{Sums, totals};
@@ -92,12 +93,11 @@ pub fn drift<'scope>(
     );
     let mut calendar = Calendar::default();
     let clocks = rules.clock.clone().flat_map(|clock| (0..SHARDS).map(move |shard| (shard, clock.clone())));
-    let cameras = quarters
-        .map(|(key, place)| (key.source.hashed() % SHARDS, (key, place)))
-        .arrange_by_key_named("Arrange: reports of quarters")
-        .join_core(clocks.arrange_by_key_named("Arrange: clock for reports"), move |_, (key, place), clock| {
-            [(ModelHour { hour: calendar.hour(clock, key.hour), ..*key }, *place)]
-        });
+    let cameras = quarters.map(|(key, place)| (key.source.hashed() % SHARDS, (key, place))).join_by_key(
+        "Reports in their hours",
+        clocks,
+        move |_, (key, place), clock| [(ModelHour { hour: calendar.hour(clock, key.hour), ..*key }, *place)],
+    );
     let rows = totals(
         events.concat(cameras),
         "Hour of a model",

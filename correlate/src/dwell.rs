@@ -8,6 +8,7 @@
 //! A visit belongs as a whole to the day on which it began, so a visit that goes on changes one row.
 
 use super::rules::Rules;
+use crate::keyed::Keyed;
 use differential_dataflow::VecCollection;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::id::{Generation, Name};
@@ -66,11 +67,11 @@ pub fn dwell_days<'scope>(
         .zones
         .clone()
         .map(|(zone, sum)| ((zone.camera, zone.kind), sum))
-        .reduce_named("Zones of a kind", |_, sums, out| out.push((joined(sums.iter().map(|(sum, _)| **sum)), 1)))
+        .reduce_by_key("Zones of a kind", |_, sums, out| out.push((joined(sums.iter().map(|(sum, _)| **sum)), 1)))
         .map(|kind| ((), kind))
-        .arrange_by_key_named("Arrange: kinds of zones")
-        .join_core(
-            rules.clock.clone().map(|clock| ((), clock)).arrange_by_key_named("Arrange: clock for dwell"),
+        .join_by_key(
+            "Kinds of zones with their clock",
+            rules.clock.clone().map(|clock| ((), clock)),
             |(), (kind, zones), clock| {
                 [(*kind, (clock.clone(), joined([*zones, digest([&Rule::Clock(clock.clone())])])))]
             },
@@ -82,14 +83,10 @@ pub fn dwell_days<'scope>(
             let stay = Stay { dwell: v.dwell_us, counted: v.counted, open, generation: v.generation, track: v.track };
             ((v.camera, v.kind), (v.entered, stay))
         })
-        .arrange_by_key_named("Arrange: visits by kind")
-        .join_core(
-            kinds.arrange_by_key_named("Arrange: kinds for dwell"),
-            move |&(camera, kind), (entered, stay), (clock, rules)| {
-                [((camera, kind, calendar.day(clock, *entered)), (*stay, *rules))]
-            },
-        )
-        .reduce_named("Dwell of a day", |&(camera, kind, day), stays, out| {
+        .join_by_key("Visits in their days", kinds, move |&(camera, kind), (entered, stay), (clock, rules)| {
+            [((camera, kind, calendar.day(clock, *entered)), (*stay, *rules))]
+        })
+        .reduce_by_key("Dwell of a day", |&(camera, kind, day), stays, out| {
             if let Some(((_, rules), _)) = stays.first() {
                 out.push((row(camera, kind, day, *rules, stays), 1));
             }

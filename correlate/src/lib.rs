@@ -35,6 +35,7 @@ mod drift;
 mod dwell;
 mod event;
 mod gate;
+mod keyed;
 mod lines;
 mod occupancy;
 mod packing;
@@ -42,6 +43,7 @@ mod polyline;
 mod productivity;
 mod quality;
 mod rules;
+mod sightings;
 mod sums;
 mod tick;
 mod timeline;
@@ -56,6 +58,7 @@ use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::ViewRow;
 use rules::Rules;
+use sightings::Sightings;
 
 /// What correlate derives.
 pub struct Derived<'scope> {
@@ -79,8 +82,8 @@ pub fn correlate<'scope>(
     let rules = Rules::split(rules);
 
     let generation_ends = coverage::generation_ends(facts.coverage.clone());
-    let sightings = packing::Sightings::new(facts.reads, facts.motion);
-    let sessions = packing::sessions(sightings.clone(), facts.misses, generation_ends.clone(), &rules, now.clone());
+    let Sightings { spells, codes, badges, moving } = Sightings::of(facts.reads, facts.motion, &rules);
+    let sessions = packing::sessions(spells, codes, facts.misses, generation_ends.clone(), &rules, now.clone());
 
     let polylines = polyline::polylines(facts.points.clone());
     let fates = polyline::fates(polylines.clone(), facts.ends, generation_ends);
@@ -91,7 +94,7 @@ pub fn correlate<'scope>(
     let observed = coverage::observed_minutes(facts.coverage.clone());
     let occupancy = occupancy::occupancy(crossings.clone(), visits.clone(), observed.clone(), &rules);
     let dwell_days = dwell::dwell_days(visits.clone(), &rules);
-    let seen = productivity::Seen { visits: visits.clone(), observed: observed.clone(), sightings };
+    let seen = productivity::Seen { visits: visits.clone(), observed: observed.clone(), badges, moving };
     let coverage_hours = coverage::coverage_hours(observed, facts.coverage, facts.faults, rules.clock.clone());
 
     let work = productivity::work(facts.events, seen, &rules);

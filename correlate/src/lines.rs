@@ -20,6 +20,7 @@
 //! of the line changes sides without crossing.
 
 use super::polyline::{Fate, Point, Polyline, SHARDS, TrackKey};
+use crate::keyed::Keyed;
 use differential_dataflow::VecCollection;
 use gemba_schemas::geometry::{self, cross};
 use gemba_schemas::id::Name;
@@ -194,19 +195,17 @@ pub fn line_crossings<'scope>(
         (0..SHARDS).map(move |shard| ((r.camera, shard), plan.clone()))
     });
     let drafts = polylines
-        .arrange_by_key_named("Arrange: polylines for lines")
-        .join_core(plans.arrange_by_key_named("Arrange: lines"), |_, line, plan| {
+        .join_by_key("Polylines at lines", plans, |_, line, plan| {
             let (track, key) = (line.track, plan.key);
             runs(plan, line).into_iter().map(move |run| ((track, key), run))
         })
-        .reduce_named("Crossings of a line by a track", |(_, line), runs, out| crossings(line, runs, out));
+        .reduce_by_key("Crossings of a line by a track", |(_, line), runs, out| crossings(line, runs, out));
     let sure = drafts.clone().flat_map(|((track, line), draft)| (!draft.3).then(|| crossing(track, &line, &draft)));
     let ended = fates.flat_map(|(track, fate)| fate.ended.map(|_| track));
-    let tentative = drafts
-        .flat_map(|((track, line), draft)| draft.3.then_some((track, (line, draft))))
-        .arrange_by_key_named("Arrange: crossings at a track's end")
-        .join_core(ended.arrange_by_self_named("Arrange: ended tracks"), |&track, (line, draft), ()| {
-            [crossing(track, line, draft)]
-        });
+    let tentative = drafts.flat_map(|((track, line), draft)| draft.3.then_some((track, (line, draft)))).join_by_key(
+        "Crossings at a track's end",
+        ended.map(|track| (track, ())),
+        |&track, (line, draft), ()| [crossing(track, line, draft)],
+    );
     sure.concat(tentative)
 }

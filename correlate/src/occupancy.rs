@@ -18,6 +18,7 @@ mod sums;
 
 use super::coverage::Pieces;
 use super::rules::Rules;
+use crate::keyed::Keyed;
 use differential_dataflow::VecCollection;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::id::Name;
@@ -178,26 +179,25 @@ pub fn occupancy<'scope>(
     let by_camera = scopes.clone().map(|(scope, _)| (scope.camera, scope));
     let minutes = observed
         .map(|((camera, minute), pieces)| (camera, (minute, pieces)))
-        .arrange_by_key_named("Arrange: observed minutes")
-        .join_core(by_camera.arrange_by_key_named("Arrange: scopes by camera"), |_, (minute, pieces), scope| {
+        .join_by_key("Observed minutes of scopes", by_camera, |_, (minute, pieces), scope| {
             [((*scope, *minute), Part::Observed(pieces.clone()))]
         })
         .concat(steps)
-        .reduce_named("Occupancy within a minute", |_, parts, out| out.push((summarise(parts), 1)));
+        .reduce_by_key("Occupancy within a minute", |_, parts, out| out.push((summarise(parts), 1)));
 
-    let scopes = scopes.arrange_by_key_named("Arrange: scopes");
     let mut calendar = Calendar::default();
-    let days = minutes
-        .map(|((scope, minute), m)| (scope, (minute, m)))
-        .arrange_by_key_named("Arrange: minutes of a scope")
-        .join_core(scopes.clone(), move |scope, (minute, m), (clock, rules)| {
+    let days = minutes.map(|((scope, minute), m)| (scope, (minute, m))).join_by_key(
+        "Minutes in their days",
+        scopes.clone(),
+        move |scope, (minute, m), (clock, rules)| {
             let place = Place { hour: calendar.hour(clock, *minute), day: calendar.day(clock, *minute) };
             let day = calendar.reset_day(clock, *minute);
             [((*scope, day), OfDay::Minute { minute: *minute, place, relative: *m, rules: *rules })]
-        });
+        },
+    );
     let starts = days
         .clone()
-        .reduce_named("Net of a day", |_, parts, out| {
+        .reduce_by_key("Net of a day", |_, parts, out| {
             let (mut net, mut seen) = (0, false);
             for (part, _) in parts {
                 if let OfDay::Minute { relative, .. } = part {
@@ -208,7 +208,7 @@ pub fn occupancy<'scope>(
             out.push(((net, seen), 1));
         })
         .map(|((scope, day), (net, seen))| (scope, (day, net, seen)))
-        .reduce_named("Chain of days", |scope, days, out| {
+        .reduce_by_key("Chain of days", |scope, days, out| {
             let mut before = 0;
             for ((day, net, seen), _) in days {
                 match scope.kind {
@@ -226,7 +226,7 @@ pub fn occupancy<'scope>(
             }
         })
         .map(|(scope, (day, carry, residual))| ((scope, day), OfDay::Start { carry, residual }));
-    let rows = days.concat(starts).reduce_named("Occupancy along a day", |(scope, _), parts, out| {
+    let rows = days.concat(starts).reduce_by_key("Occupancy along a day", |(scope, _), parts, out| {
         chain(scope, parts, out);
     });
     let minutes = rows.clone().map(|(_, (_, row))| row);
@@ -242,8 +242,9 @@ fn scopes<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, (Scope, 
     let zones = rules.zones.clone().map(|(zone, _)| {
         ((), (Scope { camera: zone.camera, kind: ScopeKind::Zone, name: zone.zone }, Rule::Zone(zone)))
     });
-    lines.concat(zones).arrange_by_key_named("Arrange: rules of scopes").join_core(
-        rules.clock.clone().map(|clock| ((), clock)).arrange_by_key_named("Arrange: clock for scopes"),
+    lines.concat(zones).join_by_key(
+        "Scopes with their clock",
+        rules.clock.clone().map(|clock| ((), clock)),
         |(), (scope, rule), clock| {
             let rules = digest([rule, &Rule::Clock(clock.clone())]);
             [(*scope, (clock.clone(), rules))]

@@ -6,6 +6,7 @@
 //! The order of a track's points is (time, frame, id); every definition that says "next" means that order.
 
 use super::tick::at_close;
+use crate::keyed::Keyed;
 use differential_dataflow::VecCollection;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::fact::{TrackEnd, TrackEndReason, TrackPoint};
@@ -170,20 +171,17 @@ pub fn fates<'scope>(
     generation_ends: VecCollection<'scope, Tick, ((Name, Generation), EventTime), isize>,
 ) -> VecCollection<'scope, Tick, (TrackKey, Fate), isize> {
     let lasts = polylines.flat_map(|line| line.points.last().map(|p| (line.track, p.ts)));
-    let by_generation = lasts
-        .clone()
-        .map(|(t, _)| ((t.camera, t.generation), t.track))
-        .arrange_by_key_named("Arrange: tracks by generation");
-    let cut = generation_ends
-        .arrange_by_key_named("Arrange: ended generations for tracks")
-        .join_core(by_generation, |&(camera, generation), _, &track| {
-            [(TrackKey { camera, generation, track }, Sign::CoverageEnd)]
-        });
+    let by_generation = lasts.clone().map(|(t, _)| ((t.camera, t.generation), t.track));
+    let cut = generation_ends.join_by_key(
+        "Tracks of ended generations",
+        by_generation,
+        |&(camera, generation), _, &track| [(TrackKey { camera, generation, track }, Sign::CoverageEnd)],
+    );
     let ends = ends.map(|e| {
         let track = TrackKey { camera: e.camera, generation: e.generation, track: e.track };
         (track, Sign::End(e.last_seen, e.id, e.reason))
     });
-    lasts.map(|(t, ts)| (t, Sign::Point(ts))).concatenate([ends, cut]).reduce_named(
+    lasts.map(|(t, ts)| (t, Sign::Point(ts))).concatenate([ends, cut]).reduce_by_key(
         "Fate of tracks",
         |_, signs, out| {
             let mut last = None;

@@ -13,6 +13,7 @@
 //! one hour and one day.
 
 use super::rules::Rules;
+use crate::keyed::Keyed;
 use differential_dataflow::VecCollection;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::fact::{FrameExport, Review, ReviewOutcome};
@@ -146,7 +147,7 @@ pub fn quality<'scope>(
         .clone()
         .map(|(rule, sum)| (rule.camera, Some(sum)))
         .concatenate([reviews.clone().map(|r| (r.camera, None)), exports.clone().map(|e| (e.camera, None))])
-        .reduce_named("Profiles of a camera", |_, sums, out| {
+        .reduce_by_key("Profiles of a camera", |_, sums, out| {
             out.push((joined(sums.iter().filter_map(|(sum, _)| **sum)), 1));
         });
     let moments = sessions
@@ -156,7 +157,7 @@ pub fn quality<'scope>(
             reviews.clone().map(|r| ((r.camera, r.session), Part::Review(r.ts, r.received_at, r.id, r.outcome))),
             exports.clone().map(|e| ((e.camera, e.session), Part::Export { ok: e.ok })),
         ])
-        .reduce_named("Outcome of a session", |(_, started), parts, out| {
+        .reduce_by_key("Outcome of a session", |(_, started), parts, out| {
             let counts = Counts::of(*started, parts);
             // Reviews of a session that does not exist are no outcome.
             if counts != Counts::default() {
@@ -172,25 +173,22 @@ fn hours<'scope>(
     profiles: VecCollection<'scope, Tick, (Name, Name), isize>,
     rules: &Rules<'scope>,
 ) -> VecCollection<'scope, Tick, QualityHour, isize> {
-    let clock = rules.clock.clone().map(|clock| ((), clock)).arrange_by_key_named("Arrange: clock for quality");
-    let settings = profiles
-        .map(|profiles| ((), profiles))
-        .arrange_by_key_named("Arrange: profiles of cameras")
-        .join_core(clock, |(), (camera, profiles), clock| {
+    let clock = rules.clock.clone().map(|clock| ((), clock));
+    let settings = profiles.map(|profiles| ((), profiles)).join_by_key(
+        "Profiles with their clock",
+        clock,
+        |(), (camera, profiles), clock| {
             let rules = joined([*profiles, digest([&Rule::Clock(clock.clone())])]);
             [(*camera, (clock.clone(), rules))]
-        });
+        },
+    );
     let mut calendar = Calendar::default();
     moments
         .map(|((camera, started), counts)| (camera, (started, counts)))
-        .arrange_by_key_named("Arrange: outcomes by camera")
-        .join_core(
-            settings.arrange_by_key_named("Arrange: settings of quality"),
-            move |camera, (started, counts), (clock, rules)| {
-                [((*camera, calendar.hour(clock, *started)), (*counts, *rules))]
-            },
-        )
-        .reduce_named("Quality of an hour", |&(camera, hour), parts, out| {
+        .join_by_key("Outcomes in their hours", settings, move |camera, (started, counts), (clock, rules)| {
+            [((*camera, calendar.hour(clock, *started)), (*counts, *rules))]
+        })
+        .reduce_by_key("Quality of an hour", |&(camera, hour), parts, out| {
             let Some(((_, rules), _)) = parts.first() else { return };
             let mut c = Counts::default();
             parts.iter().for_each(|((part, _), n)| c.add(part, *n as u32));
@@ -236,11 +234,10 @@ fn cameras<'scope>(
             exports.map(|e| (e.camera, Standing::at(e.ts))),
         ])
         .map(|(camera, standing)| ((camera, standing.last_activity.floor(DAY)), standing))
-        .reduce_named("Reviewing of a day", |_, parts, out| out.push((Standing::total(parts), 1)))
+        .reduce_by_key("Reviewing of a day", |_, parts, out| out.push((Standing::total(parts), 1)))
         .map(|((camera, _), standing)| (camera, standing))
-        .reduce_named("Reviewing of a camera", |_, days, out| out.push((Standing::total(days), 1)))
-        .arrange_by_key_named("Arrange: reviewing by camera")
-        .join_core(profiles.arrange_by_key_named("Arrange: profiles for reviewing"), |&camera, standing, &rules| {
+        .reduce_by_key("Reviewing of a camera", |_, days, out| out.push((Standing::total(days), 1)))
+        .join_by_key("Reviewing with its profiles", profiles, |&camera, standing, &rules| {
             [QualityCamera {
                 camera,
                 last_activity: standing.last_activity,

@@ -4,6 +4,7 @@
 //! so only what joined the edited rule is derived again. If there are several clocks the least by name and
 //! reset counts.
 
+use crate::keyed::Keyed;
 use differential_dataflow::VecCollection;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{
@@ -51,11 +52,14 @@ pub struct Rules<'scope> {
 impl<'scope> Rules<'scope> {
     /// Splits the rules.
     pub fn split(rules: VecCollection<'scope, Tick, Rule, isize>) -> Self {
-        let rules = rules.threshold_named("Rules as a set", |_, &n| isize::from(n > 0));
+        let rules = rules
+            .map(|rule| (rule, ()))
+            .reduce_by_key("Rules as a set", |_, times, out| out.extend((times[0].1 > 0).then_some(((), 1))))
+            .map(|(rule, ())| rule);
         let clock = rules
             .clone()
             .flat_map(|r| if let Rule::Clock(c) = r { Some(((), c)) } else { None })
-            .reduce_named("Site clock", |(), clocks, out| {
+            .reduce_by_key("Site clock", |(), clocks, out| {
                 // Names are ordered by interning, which differs between runs: compare texts.
                 if let Some((clock, _)) = clocks.iter().min_by_key(|(c, _)| (c.time_zone.as_str(), c.day_reset)) {
                     out.push(((*clock).clone(), 1));

@@ -10,6 +10,7 @@
 //! what became of the track.
 
 use super::polyline::{Fate, Polyline, SHARDS, TrackKey};
+use crate::keyed::Keyed;
 use differential_dataflow::VecCollection;
 use gemba_schemas::fact::TrackEndReason;
 use gemba_schemas::geometry::{Point, contains};
@@ -129,12 +130,11 @@ pub fn visits<'scope>(
         (0..SHARDS).map(move |shard| ((r.camera, shard), plan.clone()))
     });
     let drafts = polylines
-        .arrange_by_key_named("Arrange: polylines for zones")
-        .join_core(plans.arrange_by_key_named("Arrange: zones"), |_, line, plan| {
+        .join_by_key("Polylines in zones", plans, |_, line, plan| {
             let (track, key) = (line.track, plan.key);
             islands(plan, line).into_iter().map(move |island| ((track, key), island))
         })
-        .reduce_named("Visits of a track to a zone", |(_, zone), islands, out| {
+        .reduce_by_key("Visits of a track to a zone", |(_, zone), islands, out| {
             let mut current: Option<Island> = None;
             for (island, _) in islands {
                 match &mut current {
@@ -147,11 +147,10 @@ pub fn visits<'scope>(
     let done = drafts
         .clone()
         .flat_map(|((track, zone), (island, last))| (!last).then(|| visit(track, &zone, &island, VisitEnd::Left)));
-    let last = drafts
-        .flat_map(|((track, zone), (island, last))| last.then_some((track, (zone, island))))
-        .arrange_by_key_named("Arrange: last visits")
-        .join_core(fates.arrange_by_key_named("Arrange: fates for visits"), |&track, (zone, island), fate| {
-            [visit(track, zone, island, last_end(island.left, fate))]
-        });
+    let last = drafts.flat_map(|((track, zone), (island, last))| last.then_some((track, (zone, island)))).join_by_key(
+        "Last visits with fates",
+        fates,
+        |&track, (zone, island), fate| [visit(track, zone, island, last_end(island.left, fate))],
+    );
     done.concat(last)
 }

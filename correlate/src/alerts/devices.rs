@@ -8,6 +8,7 @@
 //! the walk sees few signs however often a device reports; the walk goes on where a run goes on the next day.
 
 use super::{Of, RuleSets, SHARDS, Share, Side, Sign, Watch, chosen, side, worse};
+use crate::keyed::Keyed;
 use differential_dataflow::VecCollection;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::fact::{DeviceState, DeviceStatus};
@@ -87,13 +88,12 @@ pub(super) fn signs<'scope>(
             let report = Report { ts: s.ts, received_at: s.received_at, id: s.id, state: s.state, detail: s.detail };
             (s.device.hashed() % SHARDS, (s.device, report))
         })
-        .arrange_by_key_named("Arrange: reports of devices")
-        .join_core(sets, |_, (device, report), set| {
+        .join_by_key("Reports of devices that rules judge", sets, |_, (device, report), set| {
             let rules = chosen(set, AlertKind::DeviceOffline, *device);
             let watches = rules.map(|(rule, rules)| Watch { of: Of::source(*device), rule, rules });
             watches.map(|watch| ((watch, report.ts.floor(DAY)), report.clone())).collect::<Vec<_>>()
         })
-        .reduce_named("Runs of reports of a day", |(watch, _), reports, out| {
+        .reduce_by_key("Runs of reports of a day", |(watch, _), reports, out| {
             out.extend(runs(&watch.rule, reports).into_iter().map(|run| (run, 1)));
         })
         .map(|((watch, _), run)| (watch, run))

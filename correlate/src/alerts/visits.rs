@@ -1,6 +1,7 @@
 //! Blocked vehicles: each visit to a gate whose status is `blocked` is an alert for as long as it lasts.
 
 use super::{RuleSets, SHARDS, chosen};
+use crate::keyed::Keyed;
 use differential_dataflow::VecCollection;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::id::Name;
@@ -39,8 +40,7 @@ pub(super) fn blocked<'scope>(
     visits
         .filter(|(visit, _)| visit.status == GateStatus::Blocked)
         .map(|(visit, late)| (visit.camera.hashed() % SHARDS, (visit, late)))
-        .arrange_by_key_named("Arrange: blocked visits")
-        .join_core(sets, |_, (visit, late), set| {
+        .join_by_key("Blocked visits that rules tell of", sets, |_, (visit, late), set| {
             let alerts = chosen(set, AlertKind::BlockedVehicle, visit.camera)
                 .map(|(rule, rules)| alert(visit, *late, &rule, rules));
             alerts.collect::<Vec<_>>()

@@ -16,6 +16,7 @@ mod plan;
 
 use super::rules::Rules;
 use super::timeline::at_now;
+use crate::keyed::Keyed;
 use differential_dataflow::VecCollection;
 use gemba_schemas::calendar::{Calendar, Day};
 use gemba_schemas::fact::AttendanceMark;
@@ -49,39 +50,30 @@ pub fn attendance_days<'scope>(
     now: VecCollection<'scope, Tick, EventTime, isize>,
 ) -> VecCollection<'scope, Tick, AttendanceDay, isize> {
     let rosters = rosters(marks.clone(), rules);
-    let plans =
-        rosters.clone().map(|(employee, roster)| ((), (employee, roster))).arrange_by_key_named("Arrange: rosters");
-    let plans = plans
-        .join_core(office(rules).arrange_by_key_named("Arrange: site calendar"), |(), (employee, roster), office| {
-            [(*employee, (Plan::of(roster, office), roster.first))]
-        });
+    let plans = rosters.clone().map(|(employee, roster)| ((), (employee, roster)));
+    let plans = plans.join_by_key("Plans of shifts", office(rules), |(), (employee, roster), office| {
+        [(*employee, (Plan::of(roster, office), roster.first))]
+    });
 
     let mut calendar = Calendar::default();
-    let marks = marks
-        .map(|m| (m.employee, Sign::of(m.kind, m.ts)))
-        .arrange_by_key_named("Arrange: marks by employee")
-        .join_core(
-            plans
-                .clone()
-                .map(|(employee, (plan, _))| (employee, plan))
-                .arrange_by_key_named("Arrange: plans for marks"),
-            move |&employee, sign, plan| {
-                let slot = sign.ts().and_then(|ts| plan.slot(&mut calendar, ts));
-                slot.map(|slot| ((employee, slot), *sign))
-            },
-        );
+    let marks = marks.map(|m| (m.employee, Sign::of(m.kind, m.ts))).join_by_key(
+        "Marks in their shifts",
+        plans.clone().map(|(employee, (plan, _))| (employee, plan)),
+        move |&employee, sign, plan| {
+            let slot = sign.ts().and_then(|ts| plan.slot(&mut calendar, ts));
+            slot.map(|slot| ((employee, slot), *sign))
+        },
+    );
     let mut calendar = Calendar::default();
-    let expected = spans(rosters, now.clone()).arrange_by_key_named("Arrange: spans of days").join_core(
-        plans.arrange_by_key_named("Arrange: plans for expected shifts"),
-        move |&employee, span, (plan, first)| {
+    let expected =
+        spans(rosters, now.clone()).join_by_key("Expected shifts", plans, move |&employee, span, (plan, first)| {
             let days = Day(span * SPAN)..=Day(span * SPAN + SPAN - 1);
             let slots = plan.expected(&mut calendar, days, *first);
             slots.into_iter().map(move |slot| ((employee, slot), Sign::Expected))
-        },
-    );
+        });
     let rows = marks
         .concat(expected)
-        .reduce_named("Marks of a shift", |(employee, slot), signs, out| {
+        .reduce_by_key("Marks of a shift", |(employee, slot), signs, out| {
             out.extend(judge::rows(*employee, slot, signs).into_iter().map(|row| (row, 1)));
         })
         .map(|(_, row)| row);
@@ -96,10 +88,10 @@ fn rosters<'scope>(
     let shifts = rules.shifts.clone().map(|(shift, sum)| (shift.employee, OfEmployee::Shift(shift, sum)));
     marks
         .map(|m| ((m.employee, Day::utc(m.ts)), m.ts))
-        .reduce_named("First mark of a day", |_, marks, out| out.extend(marks.first().map(|(ts, _)| (**ts, 1))))
+        .reduce_by_key("First mark of a day", |_, marks, out| out.extend(marks.first().map(|(ts, _)| (**ts, 1))))
         .map(|((employee, _), ts)| (employee, OfEmployee::Seen(ts)))
         .concat(shifts)
-        .reduce_named("Roster of an employee", |_, parts, out| {
+        .reduce_by_key("Roster of an employee", |_, parts, out| {
             // Sorted: the first instant is the earliest.
             let first = parts.iter().find_map(|(p, _)| if let OfEmployee::Seen(ts) = p { Some(*ts) } else { None });
             let shifts = parts.iter().filter_map(|(part, _)| match part {
@@ -113,7 +105,7 @@ fn rosters<'scope>(
 /// The site's clock and holidays; nothing without a clock.
 fn office<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, ((), Office), isize> {
     let clock = rules.clock.clone().map(|clock| ((), OfSite::Clock(clock)));
-    clock.concat(rules.holidays.clone().map(|(holiday, _)| ((), OfSite::Holiday(holiday)))).reduce_named(
+    clock.concat(rules.holidays.clone().map(|(holiday, _)| ((), OfSite::Holiday(holiday)))).reduce_by_key(
         "Site calendar",
         |(), parts, out| {
             let clock = parts.iter().find_map(|(p, _)| if let OfSite::Clock(clock) = p { Some(clock) } else { None });
@@ -134,13 +126,12 @@ fn spans<'scope>(
 ) -> VecCollection<'scope, Tick, (Name, i32), isize> {
     let last = now
         .map(|now| ((), Day::utc(now).plus(1).0.div_euclid(SPAN)))
-        .reduce_named("Span of days that holds now", |(), spans, out| {
+        .reduce_by_key("Span of days that holds now", |(), spans, out| {
             out.extend(spans.iter().rfind(|(_, n)| *n > 0).map(|(span, _)| (**span, 1)))
         });
     rosters
         .flat_map(|(employee, roster)| roster.since().map(|day| ((), (employee, day.0.div_euclid(SPAN)))))
-        .arrange_by_key_named("Arrange: first spans of days")
-        .join_core(last.arrange_by_key_named("Arrange: last span of days"), |(), &(employee, first), &last| {
+        .join_by_key("Spans of days", last, |(), &(employee, first), &last| {
             (first..=last).map(move |span| (employee, span))
         })
 }

@@ -12,6 +12,7 @@
 mod plate;
 
 use super::rules::Rules;
+use crate::keyed::Keyed;
 use differential_dataflow::VecCollection;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::fact::PlateRead;
@@ -168,8 +169,7 @@ pub fn gate<'scope>(reads: VecCollection<'scope, Tick, PlateRead, isize>, rules:
             let late = r.received_at - r.ts > LATE;
             (r.id.0 % SHARDS, Read { camera: r.camera, ts: r.ts, text: r.text, confidence: r.confidence, late })
         })
-        .arrange_by_key_named("Arrange: plate reads")
-        .join_core(plans.arrange_by_key_named("Arrange: gate"), move |_, read, plan| {
+        .join_by_key("Plates at the gate", plans, move |_, read, plan| {
             let hour = calendar.hour(&plan.clock, read.ts);
             let (lane, refused) = match plan.sight(&mut patterns, read) {
                 Sight::Plate(lane) => (Some(lane), None),
@@ -181,7 +181,7 @@ pub fn gate<'scope>(reads: VecCollection<'scope, Tick, PlateRead, isize>, rules:
 
     let findings = sights
         .flat_map(|(read, _)| read)
-        .reduce_named("Reads of a plate in an hour", |(lane, _), reads, out| {
+        .reduce_by_key("Reads of a plate in an hour", |(lane, _), reads, out| {
             let runs = reads.iter().map(|((ts, confidence, late), n)| {
                 let reads = u32::try_from(*n).unwrap_or(0);
                 Run { first: *ts, last: *ts, reads, best: *confidence, late: *late }
@@ -189,7 +189,7 @@ pub fn gate<'scope>(reads: VecCollection<'scope, Tick, PlateRead, isize>, rules:
             out.extend(merge(runs, lane.agreement.gap).into_iter().map(|run| (run, 1)));
         })
         .map(|((lane, hour), run)| (lane, (run, hour)))
-        .reduce_named("Visits of a plate", |lane, parts, out| {
+        .reduce_by_key("Visits of a plate", |lane, parts, out| {
             let visits = merge(parts.iter().map(|((run, _), _)| *run), lane.agreement.gap);
             let mut parts = parts.iter().map(|((run, hour), _)| (run, *hour)).peekable();
             for visit in visits {
@@ -221,7 +221,7 @@ fn plans<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Plan, isi
     let clock = rules.clock.clone().map(|clock| ((), OfGate::Clock(clock)));
     gates
         .concatenate([formats, clock])
-        .reduce_named("Gate", |(), parts, out| out.extend(Plan::of(parts).map(|plan| (plan, 1))))
+        .reduce_by_key("Gate", |(), parts, out| out.extend(Plan::of(parts).map(|plan| (plan, 1))))
         .map(|((), plan)| plan)
 }
 
@@ -230,7 +230,7 @@ fn hours<'scope>(
 ) -> VecCollection<'scope, Tick, GateReadHour, isize> {
     reads
         .map(|read| (read, ()))
-        .reduce_named("Plate reads of an hour", |&((camera, hour, outcome), rules), reads, out| {
+        .reduce_by_key("Plate reads of an hour", |&((camera, hour, outcome), rules), reads, out| {
             let reads = reads.iter().map(|(_, n)| u64::try_from(*n).unwrap_or(0)).sum();
             out.push((GateReadHour { camera, hour, outcome, reads, rules }, 1));
         })
@@ -243,19 +243,19 @@ fn listed<'scope>(
     rules: &Rules<'scope>,
 ) -> VecCollection<'scope, Tick, (GateEvent, bool), isize> {
     let entries = rules.plates.clone().map(|(entry, sum)| (entry.plate.clone(), (entry, sum)));
-    let holding = events
-        .clone()
-        .map(|(lane, visit)| (lane.plate.clone(), (lane, visit)))
-        .arrange_by_key_named("Arrange: gate events by plate")
-        .join_core(entries.arrange_by_key_named("Arrange: listed plates"), |_, (lane, visit), (entry, sum)| {
+    let holding = events.clone().map(|(lane, visit)| (lane.plate.clone(), (lane, visit))).join_by_key(
+        "Plates on lists",
+        entries,
+        |_, (lane, visit), (entry, sum)| {
             let from = entry.from.is_none_or(|from| from <= visit.first);
             let holds = from && entry.until.is_none_or(|until| visit.first < until);
             holds.then(|| ((lane.clone(), *visit), Some((entry.clone(), *sum))))
-        });
+        },
+    );
     events
         .map(|event| (event, None))
         .concat(holding)
-        .reduce_named("Status of a gate event", |(lane, visit), entries, out| {
+        .reduce_by_key("Status of a gate event", |(lane, visit), entries, out| {
             let entries = entries.iter().filter_map(|(entry, _)| entry.as_ref());
             // The last two only make the choice unique.
             let first = entries

@@ -10,9 +10,8 @@
 //! midnight. So the first step keeps the two apart; there is nearly always one piece an hour.
 
 use super::{Place, Ruled, Scope};
+use crate::keyed::Keyed;
 use differential_dataflow::VecCollection;
-use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
-use differential_dataflow::trace::implementations::ValSpine;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::id::Name;
 use gemba_schemas::time::{EventTime, Micros, Tick};
@@ -96,9 +95,9 @@ macro_rules! row {
 /// The views, from the minutes with their places.
 pub(super) fn sums<'scope>(
     minutes: VecCollection<'scope, Tick, ((Scope, Place), OccupancyMinute), isize>,
-    scopes: Arranged<'scope, TraceAgent<ValSpine<Scope, Ruled, Tick, isize>>>,
+    scopes: VecCollection<'scope, Tick, (Scope, Ruled), isize>,
 ) -> Sums<'scope> {
-    let pieces = minutes.map(|(key, minute)| (key, Sum::of(&minute))).reduce_named(
+    let pieces = minutes.map(|(key, minute)| (key, Sum::of(&minute))).reduce_by_key(
         "Occupancy of an hour of a day",
         |_, minutes, out| {
             out.extend(Sum::total(minutes).map(|sum| (sum, 1)));
@@ -107,17 +106,18 @@ pub(super) fn sums<'scope>(
     let hours = pieces
         .clone()
         .map(|((scope, place), sum)| ((scope, place.hour), sum))
-        .reduce_named("Occupancy of an hour", |_, pieces, out| out.extend(Sum::total(pieces).map(|sum| (sum, 1))));
+        .reduce_by_key("Occupancy of an hour", |_, pieces, out| out.extend(Sum::total(pieces).map(|sum| (sum, 1))));
     let days = pieces
         .map(|((scope, place), sum)| ((scope, place.day), sum))
-        .reduce_named("Occupancy of a day", |_, pieces, out| out.extend(Sum::total(pieces).map(|sum| (sum, 1))));
+        .reduce_by_key("Occupancy of a day", |_, pieces, out| out.extend(Sum::total(pieces).map(|sum| (sum, 1))));
     let mut calendar = Calendar::default();
     let months = days
         .clone()
         .map(|((scope, day), sum)| (scope, (day, sum)))
-        .arrange_by_key_named("Arrange: days of a scope")
-        .join_core(scopes, move |scope, (day, sum), (clock, _)| [((*scope, calendar.month(clock, *day)), *sum)])
-        .reduce_named("Occupancy of a month", |_, days, out| out.extend(Sum::total(days).map(|sum| (sum, 1))));
+        .join_by_key("Days in their months", scopes, move |scope, (day, sum), (clock, _)| {
+            [((*scope, calendar.month(clock, *day)), *sum)]
+        })
+        .reduce_by_key("Occupancy of a month", |_, days, out| out.extend(Sum::total(days).map(|sum| (sum, 1))));
     Sums {
         hours: hours.map(row!(OccupancyHour { hour })),
         days: days.map(row!(OccupancyDay { day })),

@@ -13,6 +13,7 @@
 //! reported up to C), and *open* if the generation goes on and now is no more than that after it.
 
 use super::Profile;
+use crate::keyed::Keyed;
 use differential_dataflow::VecCollection;
 use gemba_schemas::time::{EventTime, Micros, Tick};
 use serde::{Deserialize, Serialize};
@@ -160,13 +161,13 @@ pub fn sessions<'scope>(
 ) -> VecCollection<'scope, Tick, (Profile, Session), isize> {
     let sessions = spells
         .map(|(profile, spell)| ((profile, spell.first.floor(Micros::HOUR)), spell))
-        .reduce_named("Spells of an hour", |(profile, _), spells, out| {
+        .reduce_by_key("Spells of an hour", |(profile, _), spells, out| {
             let merged = merge(spells.iter().map(|(s, n)| (*s, *n)), profile.gap);
             out.extend(merged.into_iter().map(|s| (s, 1)));
         })
         .map(|((profile, _), spell)| (profile, Part::Spell(spell)))
         .concat(ends.map(|(profile, end)| (profile, Part::Ended(end))))
-        .reduce_named("Sessions of a generation", |profile, parts, out| {
+        .reduce_by_key("Sessions of a generation", |profile, parts, out| {
             let ended = parts.iter().find_map(|(p, _)| if let Part::Ended(end) = p { Some(*end) } else { None });
             let spells = parts.iter().filter_map(|(p, n)| if let Part::Spell(s) = p { Some((s, *n)) } else { None });
             let mut spells = merge(spells, profile.gap);
@@ -174,15 +175,13 @@ pub fn sessions<'scope>(
             out.extend(chain(profile, &spells, ended).into_iter().map(|s| (s, 1)));
         });
     let settled = sessions.clone().filter(|(_, s)| s.stand != Stand::Pending);
-    let now = now.map(|now| ((), now)).reduce_named("Now", |(), nows, out| {
+    let now = now.map(|now| ((), now)).reduce_by_key("Now", |(), nows, out| {
         out.extend(nows.iter().rfind(|(_, n)| *n > 0).map(|(now, _)| (**now, 1)));
     });
-    let pending = sessions
-        .filter(|(_, s)| s.stand == Stand::Pending)
-        .map(|pending| ((), pending))
-        .arrange_by_key_named("Arrange: pending sessions")
-        .join_core(now.arrange_by_key_named("Arrange: now"), |(), (profile, session), now| {
-            resolve(profile, session, *now).map(|session| (*profile, session))
-        });
+    let pending = sessions.filter(|(_, s)| s.stand == Stand::Pending).map(|pending| ((), pending)).join_by_key(
+        "Pending sessions at now",
+        now,
+        |(), (profile, session), now| resolve(profile, session, *now).map(|session| (*profile, session)),
+    );
     settled.concat(pending)
 }

@@ -6,7 +6,9 @@
 //! in the hour of that first sight, so each pair meets once. The first 35 days of a window count.
 
 use super::chain::{Session, Stand};
-use super::{ByCamera, Profile, Read, allows};
+use super::{Profile, allows};
+use crate::keyed::Keyed;
+use crate::sightings::Read;
 use differential_dataflow::VecCollection;
 use gemba_schemas::fact::CodeMiss;
 use gemba_schemas::id::Name;
@@ -22,10 +24,18 @@ const HOURS: usize = 35 * 24;
 
 /// A run of sightings of one code, decoded or not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Shown {
+pub struct Shown {
     first: EventTime,
     last: EventTime,
     text: Option<String>,
+}
+
+impl Shown {
+    /// What was read, if it is a code of the profile.
+    pub fn of(patterns: &mut Patterns, rule: &PackingRule, read: &Read) -> Option<Self> {
+        let own = allows(rule.code_area, read.area) && patterns.is_code(rule, &read.text);
+        own.then(|| Self { first: read.spell.first, last: read.spell.last, text: Some(read.text.clone()) })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,7 +52,7 @@ fn hours(from: EventTime, to: EventTime) -> impl Iterator<Item = EventTime> {
 
 /// Patterns, compiled once; one that does not compile matches nothing (the site file was checked).
 #[derive(Default)]
-struct Patterns(BTreeMap<String, Option<Regex>>);
+pub struct Patterns(BTreeMap<String, Option<Regex>>);
 
 impl Patterns {
     /// Whether the whole text is a code of the profile.
@@ -99,37 +109,24 @@ fn row(profile: &Profile, session: &Session, parts: &[(&Part, isize)]) -> Option
 /// One row per session.
 pub fn rows<'scope>(
     sessions: VecCollection<'scope, Tick, (Profile, Session), isize>,
-    reads: ByCamera<'scope, Read>,
+    codes: VecCollection<'scope, Tick, (Profile, Shown), isize>,
     misses: VecCollection<'scope, Tick, CodeMiss, isize>,
-    rules: ByCamera<'scope, (PackingRule, Name)>,
+    rules: VecCollection<'scope, Tick, (Name, (PackingRule, Name)), isize>,
 ) -> VecCollection<'scope, Tick, PackingSession, isize> {
-    let mut patterns = Patterns::default();
-    let codes = reads.join_core(rules.clone(), move |_, read, (rule, sum)| {
-        let own = allows(rule.code_area, read.area) && patterns.is_code(rule, &read.text);
-        own.then(|| {
-            let shown = Shown { first: read.spell.first, last: read.spell.last, text: Some(read.text.clone()) };
-            (Profile::of(rule, *sum, read.generation), shown)
-        })
-    });
-    let misses = misses.map(|m| (m.camera, m)).arrange_by_key_named("Arrange: misses by camera").join_core(
-        rules,
-        |_, miss, (rule, sum)| {
+    let misses =
+        misses.map(|m| (m.camera, m)).join_by_key("Codes missed at profiles", rules, |_, miss, (rule, sum)| {
             allows(rule.code_area, miss.area).then(|| {
                 let shown = Shown { first: miss.first_seen, last: miss.last_seen, text: None };
                 (Profile::of(rule, *sum, miss.generation), shown)
             })
-        },
-    );
+        });
     let shown = codes
         .concat(misses)
-        .flat_map(|(profile, shown)| hours(shown.first, shown.last).map(move |hour| ((profile, hour), shown.clone())))
-        .arrange_by_key_named("Arrange: codes by hour");
-    let windows = sessions
-        .clone()
-        .flat_map(|(profile, s)| hours(s.window, s.ended).map(move |hour| ((profile, hour), s)))
-        .arrange_by_key_named("Arrange: sessions by hour");
+        .flat_map(|(profile, shown)| hours(shown.first, shown.last).map(move |hour| ((profile, hour), shown.clone())));
+    let windows =
+        sessions.clone().flat_map(|(profile, s)| hours(s.window, s.ended).map(move |hour| ((profile, hour), s)));
     shown
-        .join_core(windows, |&(profile, hour), shown, session| {
+        .join_by_key("Codes in windows of sessions", windows, |&(profile, hour), shown, session| {
             let first = shown.first.max(session.window);
             let meets = first <= session.ended && shown.last >= session.window && first.floor(Micros::HOUR) == hour;
             meets.then(|| {
@@ -138,7 +135,7 @@ pub fn rows<'scope>(
             })
         })
         .concat(sessions.map(|key| (key, Part::Session)))
-        .reduce_named("Codes of a session", |(profile, session), parts, out| {
+        .reduce_by_key("Codes of a session", |(profile, session), parts, out| {
             out.extend(row(profile, session, parts).map(|row| (row, 1)));
         })
         .map(|(_, row)| row)

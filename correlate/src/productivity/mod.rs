@@ -23,6 +23,7 @@ pub use stations::Seen;
 use crate::dedupe::Receipt;
 use crate::drift::ModelHour;
 use crate::event::Event;
+use crate::keyed::Keyed;
 use crate::rules::Rules;
 use crate::sums::totals;
 use crate::tick::at_close;
@@ -186,7 +187,7 @@ fn settings<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Settin
         rules.alerts.clone().flat_map(|(r, _)| r.kind.is_of_events().then_some(((), Part::Alerts))),
     ]);
     parts
-        .reduce_named("Settings of productivity", |(), parts, out| {
+        .reduce_by_key("Settings of productivity", |(), parts, out| {
             let (mut clock, mut rule, mut workers, mut stations) = (None, None, Vec::new(), Vec::new());
             let (mut zones, mut badges, mut alerts) = (Vec::new(), Vec::new(), false);
             for (part, _) in parts {
@@ -248,7 +249,7 @@ fn floor<'scope>(
     settings: VecCollection<'scope, Tick, Settings, isize>,
 ) -> VecCollection<'scope, Tick, FloorHour, isize> {
     const PLACES: usize = 9;
-    let settings = settings.map(|s| ((), s.floor)).arrange_by_key_named("Arrange: digest of the floor");
+    let settings = settings.map(|s| ((), s.floor));
     totals(
         hours,
         "Hour of the floor",
@@ -289,8 +290,9 @@ fn floor<'scope>(
         },
     )
     .map(|row| ((), row))
-    .arrange_by_key_named("Arrange: hours of the floor")
-    .join_core(settings, |(), row, rules| [FloorHour { rules: *rules, ..row.clone() }])
+    .join_by_key("Hours of the floor with their rules", settings, |(), row, rules| {
+        [FloorHour { rules: *rules, ..row.clone() }]
+    })
 }
 
 /// Events of a stranger, by hour.

@@ -18,12 +18,13 @@
 use super::Settings;
 use super::tally::{Hour, time_in};
 use crate::coverage::Pieces;
-use crate::packing::Sightings;
+use crate::keyed::Keyed;
 use crate::rules::Rules;
+use crate::sightings::AtStation;
 use differential_dataflow::VecCollection;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::calendar::Calendar;
-use gemba_schemas::fact::{ActivityState, MotionSpan};
+use gemba_schemas::fact::ActivityState;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{STATION_KIND, StationZoneRule};
 use gemba_schemas::time::{EventTime, Micros, Tick};
@@ -121,16 +122,6 @@ fn length(stretches: &[Stretch]) -> i64 {
     stretches.iter().map(|(from, to)| (*to - *from).0).sum()
 }
 
-/// The spells of a stored run of samples.
-fn spells(span: &MotionSpan, rule: &StationZoneRule) -> Vec<Stretch> {
-    let samples = span.offsets_ms.iter().zip(&span.energies);
-    let working = samples.filter(|(_, energy)| **energy >= rule.working_energy);
-    let mut instants: Vec<_> =
-        working.map(|(ms, _)| span.started + Micros::from_millis(i64::from(*ms))).map(|ts| (ts, ts)).collect();
-    instants.sort_unstable();
-    merged(instants.into_iter(), rule.idle_after)
-}
-
 /// A quarter, put together.
 fn summarise((plan, quarter): &Key, parts: &[(&Part, isize)]) -> Vec<Finding> {
     let end = *quarter + QUARTER;
@@ -217,8 +208,10 @@ pub struct Seen<'scope> {
     pub visits: VecCollection<'scope, Tick, ZoneVisit, isize>,
     /// The observed parts of minutes.
     pub observed: VecCollection<'scope, Tick, ((Name, EventTime), Pieces), isize>,
-    /// Codes and motion.
-    pub sightings: Sightings<'scope>,
+    /// What was read in station zones that take badges, by text.
+    pub badges: VecCollection<'scope, Tick, (String, AtStation), isize>,
+    /// When something moved in station zones.
+    pub moving: VecCollection<'scope, Tick, AtStation, isize>,
 }
 
 /// Time that cameras add to the hours of workers and stations, by place.
@@ -227,7 +220,7 @@ pub fn additions<'scope>(
     settings: VecCollection<'scope, Tick, Settings, isize>,
     rules: &Rules<'scope>,
 ) -> VecCollection<'scope, Tick, (Hour, u8), isize> {
-    let findings = parts(seen, rules).reduce_named("Activity of a quarter at a station", |key, parts, out| {
+    let findings = parts(seen, rules).reduce_by_key("Activity of a quarter at a station", |key, parts, out| {
         out.extend(summarise(key, parts).into_iter().map(|finding| (finding, 1)));
     });
     let carried = findings
@@ -236,7 +229,7 @@ pub fn additions<'scope>(
             Finding::Link(enters, leaves) => Some((plan, (quarter, enters, leaves))),
             Finding::Time(..) => None,
         })
-        .reduce_named("Who is at a station", |_, links, out| {
+        .reduce_by_key("Who is at a station", |_, links, out| {
             out.extend(chain(links).into_iter().map(|carry| (carry, 1)));
         })
         .map(|(plan, (quarter, worker))| ((plan, quarter), Share::Carry(worker)));
@@ -244,7 +237,7 @@ pub fn additions<'scope>(
         Finding::Time(Who::Carried, time) => Some((key, Share::Time(time))),
         _ => None,
     });
-    let shares = shares.concat(carried).reduce_named("Time of who was carried", |(plan, _), shares, out| {
+    let shares = shares.concat(carried).reduce_by_key("Time of who was carried", |(plan, _), shares, out| {
         let mut worker = plan.worker;
         // Who comes before what is theirs, in the sort order.
         for (share, _) in shares {
@@ -259,17 +252,14 @@ pub fn additions<'scope>(
         Finding::Time(Who::Badge(worker), time) => Some(((plan, quarter), (Some(worker), time))),
         Finding::Time(Who::Carried, _) | Finding::Link(..) => None,
     });
-    let settings = settings
-        .flat_map(|settings| (0..SHARDS).map(move |shard| (shard, settings.clone())))
-        .arrange_by_key_named("Arrange: settings for stations");
+    let settings = settings.flat_map(|settings| (0..SHARDS).map(move |shard| (shard, settings.clone())));
     let mut calendar = Calendar::default();
     times
         .concat(shares)
         .map(|((plan, quarter), (worker, time))| {
             (plan.station.hashed() % SHARDS, (plan.station, quarter, worker, time))
         })
-        .arrange_by_key_named("Arrange: time at stations")
-        .join_core(settings, move |_, (station, quarter, worker, time), settings| {
+        .join_by_key("Time at stations in its hours", settings, move |_, (station, quarter, worker, time), settings| {
             let hour = calendar.hour(&settings.clock, *quarter);
             let own = [Some((NameKind::Station, *station)), worker.map(|worker| (NameKind::Worker, worker))];
             own.map(|own| own.map(|(kind, name)| (settings.hour(kind, name, hour), *time)))
@@ -283,19 +273,13 @@ pub fn additions<'scope>(
 
 /// What each quarter of each station is put together from.
 fn parts<'scope>(seen: Seen<'scope>, rules: &Rules<'scope>) -> VecCollection<'scope, Tick, (Key, Part), isize> {
-    let plans =
-        rules.station_zones.clone().map(|plan| (plan.camera, plan)).arrange_by_key_named("Arrange: station zones");
-    let zones = rules
-        .station_zones
-        .clone()
-        .map(|plan| ((plan.camera, plan.zone), plan))
-        .arrange_by_key_named("Arrange: zones of stations");
+    let plans = rules.station_zones.clone().map(|plan| (plan.camera, plan));
+    let zones = rules.station_zones.clone().map(|plan| ((plan.camera, plan.zone), plan));
     let kind = Name::new(STATION_KIND);
     let visits = seen
         .visits
         .flat_map(move |v| (v.kind == kind && v.counted).then_some(((v.camera, v.zone), (v.entered, v.left))))
-        .arrange_by_key_named("Arrange: visits to stations")
-        .join_core(zones, |_, (entered, left), plan| {
+        .join_by_key("Visits to stations", zones, |_, (entered, left), plan| {
             let (plan, stretch) = (*plan, (*entered, *left));
             quarters((stretch.0 - plan.bridge, stretch.1 + plan.bridge)).map(move |quarter| {
                 // Cut to what the quarter must know, so that it does not change while a visit goes on elsewhere.
@@ -310,28 +294,17 @@ fn parts<'scope>(seen: Seen<'scope>, rules: &Rules<'scope>) -> VecCollection<'sc
             let at = move |offset: u32| minute + Micros(i64::from(offset));
             pieces.into_iter().map(move |(from, to)| (camera, (at(from), at(to))))
         })
-        .arrange_by_key_named("Arrange: observed stretches for stations")
-        .join_core(plans.clone(), |_, (from, to), plan| [((*plan, from.floor(QUARTER)), Part::Observed(*from, *to))]);
-    let moving = seen.sightings.motion.join_core(plans.clone(), |_, span, plan| {
-        let plan = *plan;
-        let spells = if span.area == plan.area { spells(span, &plan) } else { Vec::new() };
-        spells.into_iter().flat_map(move |(from, to)| {
-            let near = quarters((from - plan.idle_after, to + plan.idle_after));
-            near.map(move |quarter| ((plan, quarter), Part::Moving(from, to)))
-        })
-    });
-    let badges = rules.badges.clone().map(|badge| (badge.badge, badge.worker)).arrange_by_key_named("Arrange: badges");
-    let badges = seen
-        .sightings
-        .reads
-        .join_core(plans, |_, read, plan| {
-            let (first, last) = read.seen();
-            (plan.badges && read.area == plan.area).then(|| (read.text.clone(), (*plan, first, last.max(first))))
-        })
-        .arrange_by_key_named("Arrange: codes at stations")
-        .join_core(badges, |_, (plan, first, last), worker| {
-            let (plan, first, last, worker) = (*plan, *first, *last, *worker);
-            quarters((first, last)).map(move |quarter| ((plan, quarter), Part::Badge(first, last, worker)))
+        .join_by_key("Observed stretches of stations", plans, |_, (from, to), plan| {
+            [((*plan, from.floor(QUARTER)), Part::Observed(*from, *to))]
         });
+    let moving = seen.moving.flat_map(|(plan, from, to)| {
+        let near = quarters((from - plan.idle_after, to + plan.idle_after));
+        near.map(move |quarter| ((plan, quarter), Part::Moving(from, to)))
+    });
+    let badges = rules.badges.clone().map(|badge| (badge.badge, badge.worker));
+    let badges = seen.badges.join_by_key("Badges at stations", badges, |_, (plan, first, last), worker| {
+        let (plan, first, last, worker) = (*plan, *first, *last, *worker);
+        quarters((first, last)).map(move |quarter| ((plan, quarter), Part::Badge(first, last, worker)))
+    });
     visits.concatenate([observed, moving, badges])
 }

@@ -15,7 +15,7 @@
 mod devices;
 mod visits;
 
-use super::drift::ModelHour;
+use super::drift::{ModelHour, Reports};
 use super::rules::Rules;
 use super::sums::FastMap;
 use super::tick::{Change, at_close};
@@ -28,7 +28,7 @@ use gemba_schemas::id::Name;
 use gemba_schemas::rule::{AlertKind, AlertRule, ClockRule, Rule, Severity, digest, joined};
 use gemba_schemas::score::Score;
 use gemba_schemas::time::{EventTime, Tick};
-use gemba_schemas::view::{Alert, DriftHour, FloorHour, GateEvent, LATE, QualityHour, StationHour};
+use gemba_schemas::view::{Alert, FloorHour, GateEvent, LATE, QualityHour, StationHour};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -259,12 +259,12 @@ pub struct Sources<'scope> {
     pub exports: VecCollection<'scope, Tick, FrameExport, isize>,
     /// Reports of devices.
     pub statuses: VecCollection<'scope, Tick, DeviceStatus, isize>,
-    /// Hours of stations.
+    /// Hours of stations, while they are watched.
     pub stations: VecCollection<'scope, Tick, StationHour, isize>,
     /// Hours of the floor.
     pub floor: VecCollection<'scope, Tick, FloorHour, isize>,
-    /// Hours of models.
-    pub models: VecCollection<'scope, Tick, DriftHour, isize>,
+    /// How sure models are, while that is watched.
+    pub models: VecCollection<'scope, Tick, (ModelHour, Reports), isize>,
     /// Hours of models with an event that came late, and whether the event stood for time.
     pub late: VecCollection<'scope, Tick, (ModelHour, bool), isize>,
     /// Visits to gates, and whether a read of theirs came late.
@@ -275,18 +275,19 @@ pub struct Sources<'scope> {
 pub fn alerts<'scope>(sources: Sources<'scope>, rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Alert, isize> {
     let sets = rule_sets(rules);
     let mut calendar = Calendar::default();
-    let readings = watched(readings(&sources), rules).map(|read| (read.1.source.hashed() % SHARDS, read)).join_by_key(
-        "Readings that rules judge",
-        sets.clone(),
-        move |_, &(kind, of, ts, reading), set| match reading {
-            Reading::LateSession => signs(set, (kind, of, calendar.hour(&set.clock, ts), Reading::Late)),
-            // The clock is all that shapes the hour of a model.
-            Reading::Share(share, samples, None) => {
-                signs(set, (kind, of, ts, Reading::Share(share, samples, Some(set.clock_digest))))
+    let readings = watched(readings(&sources), rules)
+        .concat(watched_readings(&sources))
+        .map(|read| (read.1.source.hashed() % SHARDS, read))
+        .join_by_key("Readings that rules judge", sets.clone(), move |_, &(kind, of, ts, reading), set| {
+            match reading {
+                Reading::LateSession => signs(set, (kind, of, calendar.hour(&set.clock, ts), Reading::Late)),
+                // The clock is all that shapes the hour of a model.
+                Reading::Share(share, samples, None) => {
+                    signs(set, (kind, of, ts, Reading::Share(share, samples, Some(set.clock_digest))))
+                }
+                _ => signs(set, (kind, of, ts, reading)),
             }
-            _ => signs(set, (kind, of, ts, reading)),
-        },
-    );
+        });
     let devices = devices::signs(sources.statuses, sets.clone());
     readings
         .concat(devices)
@@ -377,7 +378,7 @@ fn watched<'scope>(
     at_close(readings.map(In::Read).concat(kinds), "Readings that are watched", route, step)
 }
 
-/// The readings of hours, and which hours have facts that came late.
+/// The readings of cameras and the floor, and which hours have facts that came late.
 fn readings<'scope>(sources: &Sources<'scope>) -> VecCollection<'scope, Tick, Read, isize> {
     let quality = sources.quality.clone().flat_map(|h| {
         let shares =
@@ -386,11 +387,6 @@ fn readings<'scope>(sources: &Sources<'scope>) -> VecCollection<'scope, Tick, Re
             let share = Share { part: part.into(), whole: whole.into() };
             (kind, Of::source(h.camera), h.hour, Reading::Share(share, whole.into(), Some(h.rules)))
         })
-    });
-    let stations = sources.stations.clone().flat_map(|h| {
-        let (part, whole) = (h.working_us.0.max(0) as u64, (h.working_us.0 + h.idle_us.0).max(0) as u64);
-        let reading = Reading::Share(Share { part, whole }, whole / 1_000_000, Some(h.rules));
-        (whole > 0).then_some((AlertKind::StationUtilisation, Of::source(h.station), h.hour, reading))
     });
     let all = Of::source(Name::default());
     let floor = sources.floor.clone().flat_map(move |h| {
@@ -409,10 +405,20 @@ fn readings<'scope>(sources: &Sources<'scope>) -> VecCollection<'scope, Tick, Re
         let read = (AlertKind::ExportSuccess, Of::source(e.camera), e.session, Reading::LateSession);
         (e.received_at - e.ts > LATE).then_some(read)
     });
-    let models = sources.models.clone().map(|h| {
-        let of = Of { source: h.source, model: Some([h.event_type, h.model, h.model_version]) };
-        let share = Share { part: h.confidence_sum, whole: 10_000 * h.count };
-        (AlertKind::Confidence, of, h.hour, Reading::Share(share, h.count, None))
+    quality.concatenate([floor, events, exports])
+}
+
+/// The readings of stations and models, which come only while they are watched.
+fn watched_readings<'scope>(sources: &Sources<'scope>) -> VecCollection<'scope, Tick, Read, isize> {
+    let stations = sources.stations.clone().flat_map(|h| {
+        let (part, whole) = (h.working_us.0.max(0) as u64, (h.working_us.0 + h.idle_us.0).max(0) as u64);
+        let reading = Reading::Share(Share { part, whole }, whole / 1_000_000, Some(h.rules));
+        (whole > 0).then_some((AlertKind::StationUtilisation, Of::source(h.station), h.hour, reading))
     });
-    quality.concatenate([stations, floor, models, events, exports])
+    let models = sources.models.clone().map(|(h, (count, sum))| {
+        let of = Of { source: h.source, model: Some([h.event_type, h.model, h.version]) };
+        let share = Share { part: sum, whole: 10_000 * count };
+        (AlertKind::Confidence, of, h.hour, Reading::Share(share, count, None))
+    });
+    stations.concat(models)
 }

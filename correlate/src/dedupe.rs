@@ -10,27 +10,22 @@
 
 use super::event::Event;
 use super::polyline::{Point, TrackKey};
-use super::tick::{Change, at_close};
-use differential_dataflow::{AsCollection, ExchangeData, VecCollection};
+use super::tick::{Change, at_close, part};
+use differential_dataflow::{ExchangeData, VecCollection};
 use gemba_schemas::fact::{
     AttendanceMark, CodeMiss, CodeRead, Coverage, DeviceStatus, Fact, Fault, FrameExport, MotionSpan, PlateRead,
     Review, TrackEnd,
 };
 use gemba_schemas::id::FactId;
 use gemba_schemas::time::Tick;
-use gemba_schemas::view::LateFact;
 use serde::{Deserialize, Serialize};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
-use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::generic::OutputBuilder;
-use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
 macro_rules! kinds {
     (
-        $late:ident;
-        $($(#[doc = $doc:literal])+ $kind:ident: $type:ty, $($variant:ident($fact:ident) => $row:expr),*;)+
+        $($(#[doc = $doc:literal])+ $kind:ident: $type:ty, $($pattern:pat $(if $guard:expr)? => $row:expr),+;)+
     ) => {
         /// The facts, one collection per kind.
         pub struct Kinds<'scope> {
@@ -40,32 +35,10 @@ macro_rules! kinds {
         impl<'scope> Kinds<'scope> {
             /// Splits the facts where they arrive, before anything is exchanged: points shrink to a quarter.
             pub fn split(facts: VecCollection<'scope, Tick, Fact, isize>) -> Self {
-                let mut builder = OperatorBuilder::new("Split facts by kind".into(), facts.scope());
-                let mut input = builder.new_input(facts.inner, Pipeline);
-                $(let $kind = builder.new_output::<Vec<($type, Tick, isize)>>();)+
-                let streams = ($($kind.1,)+);
-                let outputs = ($($kind.0,)+);
-                builder.build(move |_capabilities| {
-                    let ($($kind,)+) = outputs;
-                    $(let mut $kind = OutputBuilder::from($kind);)+
-                    move |_frontiers| {
-                        $(let mut $kind = $kind.activate();)+
-                        input.for_each(|time, data| {
-                            $(let mut $kind = $kind.session(&time);)+
-                            for (fact, tick, diff) in data.drain(..) {
-                                if let Some(fact) = LateFact::of(&fact) {
-                                    $late.give((fact, tick, diff));
-                                    continue;
-                                }
-                                match fact {
-                                    $($(Fact::$variant($fact) => $kind.give(($row, tick, diff)),)*)+
-                                }
-                            }
-                        });
-                    }
+                let ($($kind,)+) = part!(facts, "Split facts by kind", {
+                    $($kind: $type, $($pattern $(if $guard)? => $row),+;)+
                 });
-                let ($($kind,)+) = streams;
-                Self { $($kind: $kind.as_collection(),)+ }
+                Self { $($kind),+ }
             }
 
             /// Makes each kind a set, but for events: the tally does that. Of what a client reported and was there
@@ -83,35 +56,34 @@ macro_rules! kinds {
 }
 
 kinds! {
-    late;
-    /// Facts beyond the horizon; they are in no other collection.
-    late: LateFact,;
+    /// Facts beyond the horizon; they are in no other collection, and whole, so that a second one can be answered.
+    late: Fact, fact if fact.is_late() => fact;
     /// Track points, already reduced to what correlate needs.
-    points: (TrackKey, Point), TrackPoint(p) => (TrackKey::of(&p), Point::of(&p));
+    points: (TrackKey, Point), Fact::TrackPoint(p) => (TrackKey::of(&p), Point::of(&p));
     /// Ends of tracks.
-    ends: TrackEnd, TrackEnd(f) => f;
+    ends: TrackEnd, Fact::TrackEnd(f) => f;
     /// Codes read.
-    reads: CodeRead, CodeRead(f) => f;
+    reads: CodeRead, Fact::CodeRead(f) => *f;
     /// Codes located only.
-    misses: CodeMiss, CodeMiss(f) => f;
+    misses: CodeMiss, Fact::CodeMiss(f) => *f;
     /// Motion.
-    motion: MotionSpan, MotionSpan(f) => f;
+    motion: MotionSpan, Fact::MotionSpan(f) => *f;
     /// Coverage.
-    coverage: Coverage, Coverage(f) => f;
+    coverage: Coverage, Fact::Coverage(f) => *f;
     /// Faults.
-    faults: Fault, Fault(f) => f;
+    faults: Fault, Fact::Fault(f) => f;
     /// Events of workers at stations, under one identity whether activity or production.
-    events: Event, Activity(f) => Event::from(f), Production(f) => Event::from(f);
+    events: Event, Fact::Activity(f) => Event::from(f), Fact::Production(f) => Event::from(f);
     /// Attendance marks.
-    marks: AttendanceMark, AttendanceMark(f) => f;
+    marks: AttendanceMark, Fact::AttendanceMark(f) => f;
     /// Plate reads.
-    plates: PlateRead, PlateRead(f) => f;
+    plates: PlateRead, Fact::PlateRead(f) => f;
     /// Reviews of sessions.
-    reviews: Review, Review(f) => f;
+    reviews: Review, Fact::Review(f) => f;
     /// Frame exports of sessions.
-    exports: FrameExport, FrameExport(f) => f;
+    exports: FrameExport, Fact::FrameExport(f) => f;
     /// Reports of how devices are.
-    statuses: DeviceStatus, DeviceStatus(f) => f;
+    statuses: DeviceStatus, Fact::DeviceStatus(f) => f;
 }
 
 /// The answer to a client's fact that was there already. Of one that is new there is none.
@@ -152,7 +124,7 @@ macro_rules! cameras {
     ($($type:ty),+) => { $(impl Identified for $type { fn id(&self) -> FactId { self.id } })+ };
 }
 
-cameras!(TrackEnd, CodeRead, CodeMiss, MotionSpan, Coverage, Fault, LateFact);
+cameras!(TrackEnd, CodeRead, CodeMiss, MotionSpan, Coverage, Fault);
 
 impl Identified for (TrackKey, Point) {
     fn id(&self) -> FactId {
@@ -161,9 +133,9 @@ impl Identified for (TrackKey, Point) {
 }
 
 macro_rules! clients {
-    ($($type:ty),+) => { $(
+    ($($type:ty, $id:expr);+) => { $(
         impl Identified for $type {
-            fn id(&self) -> FactId { self.id }
+            fn id(&self) -> FactId { $id(self) }
 
             fn dedupe<'scope>(
                 facts: VecCollection<'scope, Tick, Self, isize>,
@@ -172,7 +144,7 @@ macro_rules! clients {
             ) -> VecCollection<'scope, Tick, Self, isize> {
                 let mut set = FactSet::default();
                 let mut changes = Vec::new();
-                let all = at_close(facts, name, |fact: &Self| fact.id.0, move |mut rows, out| {
+                let all = at_close(facts, name, |fact: &Self| Identified::id(fact).0, move |mut rows, out| {
                     set.update_all(&mut rows, &mut changes);
                     out.extend(changes.drain(..).map(|(fact, diff)| (Ok(fact), diff)));
                     out.extend(set.receipts(&rows).map(|(refused, stored)| {
@@ -186,7 +158,14 @@ macro_rules! clients {
     )+ };
 }
 
-clients!(AttendanceMark, PlateRead, Review, FrameExport, DeviceStatus);
+clients! {
+    Fact, Self::id;
+    AttendanceMark, |f: &Self| f.id;
+    PlateRead, |f: &Self| f.id;
+    Review, |f: &Self| f.id;
+    FrameExport, |f: &Self| f.id;
+    DeviceStatus, |f: &Self| f.id
+}
 
 impl Identified for Event {
     fn id(&self) -> FactId {
@@ -202,9 +181,12 @@ impl Identified for Event {
     }
 }
 
+/// A map from ids of facts.
+pub type IdMap<V> = HashMap<FactId, V, BuildHasherDefault<IdHasher>>;
+
 /// Fact ids are hashes already.
 #[derive(Default)]
-struct IdHasher(u64);
+pub struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn finish(&self) -> u64 {
@@ -222,7 +204,7 @@ impl Hasher for IdHasher {
 
 /// The facts of one kind that are present, or whose count is not zero.
 pub struct FactSet<B> {
-    single: HashMap<FactId, (B, isize), BuildHasherDefault<IdHasher>>,
+    single: IdMap<(B, isize)>,
     several: BTreeMap<FactId, BTreeMap<B, isize>>,
 }
 
@@ -258,8 +240,24 @@ impl<B: Identified> FactSet<B> {
         })
     }
 
+    /// Whether it knows anything of this id.
+    pub fn holds(&self, id: FactId) -> bool {
+        self.single.contains_key(&id) || self.several.contains_key(&id)
+    }
+
+    /// Puts in a fact that is known to be there once, and of which nothing was known here.
+    pub fn put(&mut self, fact: B) {
+        self.single.insert(fact.id(), (fact, 1));
+    }
+
+    /// Takes out the fact of this id, if it is the only one and there once.
+    pub fn take_single(&mut self, id: FactId) -> Option<B> {
+        self.single.get(&id).filter(|(_, count)| *count == 1)?;
+        self.single.remove(&id).map(|(fact, _)| fact)
+    }
+
     /// Adds `diff` occurrences of `fact`; pushes what that changes in the set.
-    fn update(&mut self, fact: B, diff: isize, out: &mut Vec<Change<B>>) {
+    pub fn update(&mut self, fact: B, diff: isize, out: &mut Vec<Change<B>>) {
         let id = fact.id();
         if !self.several.is_empty() && self.several.contains_key(&id) {
             return self.update_several(id, fact, diff, out);

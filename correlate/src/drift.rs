@@ -9,13 +9,13 @@
 use crate::keyed::Keyed;
 use crate::polyline::{Point, TrackKey};
 use crate::rules::Rules;
-use crate::sums::{Sums, totals};
-use crate::tick::{Change, at_close};
+use crate::sums::{Sums, totals_watched};
+use crate::tick::{Change, at_close, at_close_two, part};
 use differential_dataflow::VecCollection;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::id::Name;
-use gemba_schemas::rule::{DriftRule, Rule, digest};
+use gemba_schemas::rule::{AlertKind, DriftRule, Rule, digest};
 use gemba_schemas::score::Score;
 use gemba_schemas::time::{EventTime, Micros, Tick};
 use gemba_schemas::view::{CONFIDENCE_BINS, DriftHour, RetrainRequest};
@@ -38,6 +38,8 @@ pub struct ModelHour {
 }
 
 /// What can be added to a model's hour, by place: bins of confidences, their sum, the sum of their squares.
+pub type Confidences = [isize; TRUST];
+/// How many places.
 pub const TRUST: usize = CONFIDENCE_BINS + 2;
 
 /// A quarter of an hour: every zone's hours begin with one.
@@ -50,7 +52,7 @@ const SHARDS: u64 = 64;
 type ModelName = (Name, Name, Name, Name);
 
 /// Adds `n` reports of this confidence.
-pub fn add(sums: &mut [isize; TRUST], confidence: Score, n: isize) {
+pub fn add(sums: &mut Confidences, confidence: Score, n: isize) {
     let score = usize::from(confidence.0.min(Score::ONE.0));
     sums[(score * CONFIDENCE_BINS / usize::from(Score::ONE.0)).min(CONFIDENCE_BINS - 1)] += n;
     sums[CONFIDENCE_BINS] += score as isize * n;
@@ -61,13 +63,15 @@ pub fn add(sums: &mut [isize; TRUST], confidence: Score, n: isize) {
 pub struct Drift<'scope> {
     /// The view.
     pub rows: VecCollection<'scope, Tick, DriftHour, isize>,
+    /// How sure models are hour by hour, while an alert watches that.
+    pub watched: VecCollection<'scope, Tick, (ModelHour, Reports), isize>,
     /// The view.
     pub requests: VecCollection<'scope, Tick, RetrainRequest, isize>,
 }
 
 /// Both views.
 pub fn drift<'scope>(
-    events: VecCollection<'scope, Tick, (ModelHour, u8), isize>,
+    events: VecCollection<'scope, Tick, (ModelHour, Box<Confidences>), isize>,
     points: VecCollection<'scope, Tick, (TrackKey, Point), isize>,
     rules: &Rules<'scope>,
 ) -> Drift<'scope> {
@@ -88,7 +92,11 @@ pub fn drift<'scope>(
                 };
                 add(sums.of(key), p.score, diff);
             }
-            out.extend(sums.drain().map(|(key, i, n)| ((key, i as u8), n)));
+            for (key, sums) in sums.drain() {
+                // By place: rows that are kept by the join must not differ from tick to tick.
+                let places = sums.into_iter().enumerate().filter(|(_, n)| *n != 0);
+                out.extend(places.map(|(i, n)| ((key, i as u8), n)));
+            }
         },
     );
     let mut calendar = Calendar::default();
@@ -96,121 +104,140 @@ pub fn drift<'scope>(
     let cameras = quarters.map(|(key, place)| (key.source.hashed() % SHARDS, (key, place))).join_by_key(
         "Reports in their hours",
         clocks,
-        move |_, (key, place), clock| [(ModelHour { hour: calendar.hour(clock, key.hour), ..*key }, *place)],
-    );
-    let rows = totals(
-        events.concat(cameras),
-        "Hour of a model",
-        |(key, _)| *key,
-        |(_, place), n, sums: &mut [isize; TRUST]| sums[usize::from(*place)] += n,
-        |key, sums| {
-            let histogram: Vec<u32> = sums[..CONFIDENCE_BINS].iter().map(|n| *n as u32).collect();
-            DriftHour {
-                source: key.source,
-                event_type: key.event_type,
-                model: key.model,
-                model_version: key.version,
-                hour: key.hour,
-                count: histogram.iter().map(|n| u64::from(*n)).sum(),
-                confidence_sum: sums[CONFIDENCE_BINS] as u64,
-                confidence_squares: sums[CONFIDENCE_BINS + 1] as u64,
-                histogram,
-            }
+        move |_, (key, place), clock| {
+            let mut one = Box::new([0; TRUST]);
+            one[usize::from(*place)] = 1;
+            [(ModelHour { hour: calendar.hour(clock, key.hour), ..*key }, one)]
         },
     );
-    let requests = requests(rows.clone(), rules);
-    Drift { rows, requests }
+    let peers = cameras.scope().peers() as u64;
+    let rule = rules.drift.clone().map(Watcher::Rule);
+    let watchers = rules
+        .alerts
+        .clone()
+        .flat_map(|(rule, _)| (rule.kind == AlertKind::Confidence).then_some(Watcher::Alerts))
+        .concat(rule)
+        .flat_map(move |watcher| (0..peers).map(move |worker| (worker, watcher.clone())));
+    let (rows, seen) = totals_watched(events.concat(cameras), watchers.clone(), "Hour of a model", row, see);
+    let (hours, watched) = part!(seen, "Who watches models", {
+        hours: (ModelName, EventTime, Weight), Seen::Hour(name, hour, weight) => (name, hour, weight);
+        watched: (ModelHour, Reports), Seen::Reports(hour, reports) => (hour, reports);
+    });
+    let mut walks = ModelNames::default();
+    let routes = (|(name, ..): &(ModelName, EventTime, Weight)| name.hashed(), |(worker, _): &(u64, Watcher)| *worker);
+    let requests = at_close_two((hours, watchers), "Hours of models in order", routes, move |rows, watchers, out| {
+        walks.step(rows, watchers, out);
+    });
+    Drift { rows, watched, requests }
+}
+
+fn row(key: &ModelHour, sums: &Confidences) -> DriftHour {
+    let histogram: Vec<u32> = sums[..CONFIDENCE_BINS].iter().map(|n| *n as u32).collect();
+    DriftHour {
+        source: key.source,
+        event_type: key.event_type,
+        model: key.model,
+        model_version: key.version,
+        hour: key.hour,
+        count: histogram.iter().map(|n| u64::from(*n)).sum(),
+        confidence_sum: sums[CONFIDENCE_BINS] as u64,
+        confidence_squares: sums[CONFIDENCE_BINS + 1] as u64,
+        histogram,
+    }
+}
+
+/// Who watches the hours of models: the first rule, and alerts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Watcher {
+    Rule(DriftRule),
+    Alerts,
+}
+
+/// The rule that counts: of several, which a valid site has not, the least.
+fn rule(watching: &BTreeMap<Watcher, isize>) -> Option<&DriftRule> {
+    watching.keys().find_map(|w| if let Watcher::Rule(rule) = w { Some(rule) } else { None })
+}
+
+/// What they see.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Seen {
+    Hour(ModelName, EventTime, Weight),
+    Reports(ModelHour, Reports),
+}
+
+fn see(watching: &BTreeMap<Watcher, isize>, key: &ModelHour, sums: &Confidences, seen: &mut Vec<Seen>) {
+    let count = sums[..CONFIDENCE_BINS].iter().sum::<isize>() as u64;
+    let reports = (count, sums[CONFIDENCE_BINS] as u64);
+    if let Some(weight) = rule(watching).and_then(|rule| Weight::of(rule, reports)) {
+        seen.push(Seen::Hour((key.source, key.event_type, key.model, key.version), key.hour, weight));
+    }
+    if watching.contains_key(&Watcher::Alerts) {
+        seen.push(Seen::Reports(*key, reports));
+    }
 }
 
 /// Reports of an hour and the sum of their confidences.
-type Reports = (u64, u64);
+pub type Reports = (u64, u64);
 
-/// What comes to the walk of hours.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-enum In {
-    /// The rule, for the worker of this index.
-    Rule(u64, DriftRule),
-    /// An hour of a model.
-    Hour(ModelName, EventTime, Reports),
-}
-
-fn requests<'scope>(
-    hours: VecCollection<'scope, Tick, DriftHour, isize>,
-    rules: &Rules<'scope>,
-) -> VecCollection<'scope, Tick, RetrainRequest, isize> {
-    let peers = hours.scope().peers() as u64;
-    let rule = rules.drift.clone().flat_map(move |rule| (0..peers).map(move |worker| In::Rule(worker, rule.clone())));
-    let hours = hours
-        .map(|h| In::Hour((h.source, h.event_type, h.model, h.model_version), h.hour, (h.count, h.confidence_sum)));
-    let mut walks = ModelNames::default();
-    let route = |row: &In| match row {
-        In::Rule(worker, _) => *worker,
-        In::Hour(walk, ..) => walk.hashed(),
-    };
-    at_close(hours.concat(rule), "Hours of models in order", route, move |rows, out| walks.step(rows, out))
-}
-
-/// The hours of one model, and what was asked for it.
+/// The hours of one model that have enough reports, and what was asked for it.
 #[derive(Default)]
 struct Line {
-    hours: BTreeMap<EventTime, Reports>,
+    hours: BTreeMap<EventTime, Weight>,
     requests: Vec<RetrainRequest>,
 }
 
-/// The hours of all models in order, and the rules, the same on every worker: of several, which a valid site has not,
-/// the least counts.
+/// The hours of all models in order, and who watches.
 #[derive(Default)]
 struct ModelNames {
     lines: BTreeMap<ModelName, Line>,
-    rules: BTreeMap<DriftRule, isize>,
+    watching: BTreeMap<Watcher, isize>,
 }
 
 impl ModelNames {
-    fn step(&mut self, rows: Vec<Change<In>>, out: &mut Vec<Change<RetrainRequest>>) {
-        let mut touched: BTreeMap<ModelName, BTreeMap<EventTime, Option<Reports>>> = BTreeMap::new();
-        let before = self.rules.keys().next().cloned();
-        for (row, diff) in rows {
-            match row {
-                In::Rule(_, rule) => *self.rules.entry(rule).or_default() += diff,
-                In::Hour(walk, hour, reports) => {
-                    let change = touched.entry(walk).or_default().entry(hour).or_default();
-                    if diff > 0 {
-                        *change = Some(reports);
-                    }
-                }
+    fn step(
+        &mut self,
+        rows: Vec<Change<(ModelName, EventTime, Weight)>>,
+        watchers: Vec<Change<(u64, Watcher)>>,
+        out: &mut Vec<Change<RetrainRequest>>,
+    ) {
+        let before = rule(&self.watching).cloned();
+        for ((_, watcher), n) in watchers {
+            *self.watching.entry(watcher).or_default() += n;
+        }
+        self.watching.retain(|_, n| *n != 0);
+        let rule = rule(&self.watching);
+        let mut touched: BTreeMap<ModelName, BTreeMap<EventTime, Option<Weight>>> = BTreeMap::new();
+        for ((name, hour, weight), diff) in rows {
+            let change = touched.entry(name).or_default().entry(hour).or_default();
+            if diff > 0 {
+                *change = Some(weight);
             }
         }
-        self.rules.retain(|_, n| *n != 0);
-        let rule = self.rules.keys().next();
         let edited = before.as_ref() != rule;
-        let weigh = |reports| Weight::of(rule?, reports);
-        for (walk, changes) in touched {
-            let line = self.lines.entry(walk).or_default();
-            let mut same = true;
-            for (hour, reports) in changes {
-                let before = match reports {
-                    Some(reports) => line.hours.insert(hour, reports),
-                    None => line.hours.remove(&hour),
-                };
-                // Of an hour that is sure it only counts that it is: more reports leave it as it was.
-                same &= before.and_then(weigh) == reports.and_then(weigh);
+        for (name, changes) in touched {
+            let line = self.lines.entry(name).or_default();
+            for (hour, weight) in changes {
+                match weight {
+                    Some(weight) => drop(line.hours.insert(hour, weight)),
+                    None => drop(line.hours.remove(&hour)),
+                }
             }
-            if !same && !edited {
-                line.walk(&walk, rule, out);
+            if !edited {
+                line.walk(&name, rule, out);
             }
             if line.hours.is_empty() && line.requests.is_empty() {
-                self.lines.remove(&walk);
+                self.lines.remove(&name);
             }
         }
         if edited {
-            self.lines.iter_mut().for_each(|(walk, line)| line.walk(walk, rule, out));
+            self.lines.iter_mut().for_each(|(name, line)| line.walk(name, rule, out));
             self.lines.retain(|_, line| !line.hours.is_empty());
         }
     }
 }
 
-/// What an hour with enough reports says.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What an hour with enough reports says. Of one that is sure it only counts that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Weight {
     Sure,
     Unsure(Reports),
@@ -225,21 +252,20 @@ impl Weight {
 
 impl Line {
     /// Walks the hours under the rule and says what is asked otherwise than before.
-    fn walk(&mut self, walk: &ModelName, rule: Option<&DriftRule>, out: &mut Vec<Change<RetrainRequest>>) {
+    fn walk(&mut self, name: &ModelName, rule: Option<&DriftRule>, out: &mut Vec<Change<RetrainRequest>>) {
         let before = std::mem::take(&mut self.requests);
         if let Some(rule) = rule {
             let mut run: Vec<(EventTime, u64, u64)> = Vec::new();
-            for (hour, reports) in &self.hours {
-                match Weight::of(rule, *reports) {
-                    Some(Weight::Unsure((count, sum))) => run.push((*hour, count, sum)),
-                    Some(Weight::Sure) => {
-                        self.requests.extend(request(walk, rule, &run));
+            for (hour, weight) in &self.hours {
+                match weight {
+                    Weight::Unsure((count, sum)) => run.push((*hour, *count, *sum)),
+                    Weight::Sure => {
+                        self.requests.extend(request(name, rule, &run));
                         run.clear();
                     }
-                    None => {}
                 }
             }
-            self.requests.extend(request(walk, rule, &run));
+            self.requests.extend(request(name, rule, &run));
         }
         out.extend(before.iter().filter(|r| !self.requests.contains(r)).map(|r| (r.clone(), -1)));
         out.extend(self.requests.iter().filter(|r| !before.contains(r)).map(|r| (r.clone(), 1)));

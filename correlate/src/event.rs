@@ -43,6 +43,8 @@ pub struct Event {
     pub model_version: Name,
     pub what: What,
     pub confidence: Score,
+    /// Whether the client gave it an id of its own.
+    pub named: bool,
 }
 
 macro_rules! from {
@@ -60,6 +62,7 @@ macro_rules! from {
                     model_version: f.model_version,
                     what: what(&f),
                     confidence: f.confidence,
+                    named: !f.request.is_empty(),
                 }
             }
         }
@@ -72,7 +75,7 @@ from!(Production, |f| What::Made(f.count));
 impl From<Event> for Fact {
     /// The fact again, but for the client's own id: whoever asks under an identity knows it.
     fn from(e: Event) -> Self {
-        let Event { id, received_at, ts, worker, station, model, model_version, what, confidence } = e;
+        let Event { id, received_at, ts, worker, station, model, model_version, what, confidence, .. } = e;
         let request = String::new();
         match what {
             What::Did(state) => {

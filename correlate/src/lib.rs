@@ -56,7 +56,7 @@ use differential_dataflow::VecCollection;
 use gemba_schemas::fact::Fact;
 use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
-use gemba_schemas::view::ViewRow;
+use gemba_schemas::view::{LateFact, ViewRow};
 use rules::Rules;
 use sightings::Sightings;
 
@@ -107,9 +107,9 @@ pub fn correlate<'scope>(
         quality: quality.hours.clone(),
         exports: facts.exports,
         statuses: facts.statuses,
-        stations: work.stations.clone(),
+        stations: work.watched,
         floor: work.floor.clone(),
-        models: drift.rows.clone(),
+        models: drift.watched,
         late: work.late,
         visits: gate.events.clone(),
     };
@@ -127,7 +127,7 @@ pub fn correlate<'scope>(
         work.unregistered.map(ViewRow::from),
         drift.rows.map(ViewRow::from),
         drift.requests.map(ViewRow::from),
-        facts.late.map(ViewRow::from),
+        facts.late.flat_map(|fact| LateFact::of(&fact).map(ViewRow::from)),
         occupancy.sums.days.map(ViewRow::from),
         occupancy.sums.months.map(ViewRow::from),
         dwell_days.map(ViewRow::from),

@@ -9,7 +9,7 @@ mod marks;
 
 use gemba_operators::encode::{EncodeError, Encoder, Planes};
 use gemba_operators::frame::Frame;
-use gemba_schemas::fact::{CodeMiss, CodeRead, Fact, Fault, TrackPoint};
+use gemba_schemas::fact::{Fact, Fault, TrackPoint};
 use gemba_schemas::geometry::Quad;
 use gemba_schemas::id::{Generation, Name};
 use gemba_schemas::site::Camera;
@@ -120,12 +120,12 @@ impl Overlay {
     fn add_fact(&mut self, fact: &Fact) {
         match fact {
             Fact::TrackPoint(p) => self.tracks.entry((p.generation, p.track)).or_default().push(p.clone()),
-            Fact::CodeRead(CodeRead { first_seen, last_seen, corners, text, .. }) => {
-                let (from, to, text) = (*first_seen, *last_seen, Some(text.clone()));
-                self.codes.push(CodeMark { from, to, corners: *corners, text });
+            Fact::CodeRead(f) => {
+                let text = Some(f.text.clone());
+                self.codes.push(CodeMark { from: f.first_seen, to: f.last_seen, corners: f.corners, text });
             }
-            Fact::CodeMiss(CodeMiss { first_seen, last_seen, corners, .. }) => {
-                self.codes.push(CodeMark { from: *first_seen, to: *last_seen, corners: *corners, text: None });
+            Fact::CodeMiss(f) => {
+                self.codes.push(CodeMark { from: f.first_seen, to: f.last_seen, corners: f.corners, text: None });
             }
             Fact::Fault(fault) => self.faults.push(fault.clone()),
             _ => {}

@@ -5,6 +5,7 @@
 //! file names, whose number is bounded by the site. Free text (what a code says) stays a `String`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{OnceLock, RwLock};
@@ -15,39 +16,92 @@ use xxhash_rust::xxh3::Xxh3;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(u32);
 
+/// The ids of texts, and the texts of ids: the latter are read without a lock, because every row that is written asks.
 #[derive(Default)]
 struct Interner {
-    ids: HashMap<&'static str, u32>,
-    texts: Vec<&'static str>,
+    ids: RwLock<HashMap<&'static str, u32>>,
+    /// Bucket b holds [`FIRST`] · 2ᵇ texts, so a text never moves.
+    texts: [OnceLock<Box<[OnceLock<&'static str>]>>; 27],
 }
 
-fn interner() -> &'static RwLock<Interner> {
-    static INTERNER: OnceLock<RwLock<Interner>> = OnceLock::new();
-    INTERNER.get_or_init(RwLock::default)
+/// Texts in the first bucket.
+const FIRST: usize = 64;
+
+impl Interner {
+    /// The bucket of an id, and the place in it.
+    fn place(id: u32) -> (usize, usize) {
+        let from_one = id as usize / FIRST + 1;
+        let bucket = from_one.ilog2() as usize;
+        (bucket, id as usize - FIRST * ((1 << bucket) - 1))
+    }
+
+    fn text(&self, id: u32) -> &'static str {
+        let (bucket, place) = Self::place(id);
+        // An id exists only after its text was put there.
+        self.texts[bucket].get().and_then(|texts| texts[place].get()).copied().unwrap_or_default()
+    }
+
+    fn id(&self, text: &str) -> (&'static str, u32) {
+        // A poisoned lock only means that another thread panicked between two complete updates.
+        if let Some((&text, &id)) = self.ids.read().unwrap_or_else(|e| e.into_inner()).get_key_value(text) {
+            return (text, id);
+        }
+        let mut ids = self.ids.write().unwrap_or_else(|e| e.into_inner());
+        if let Some((&text, &id)) = ids.get_key_value(text) {
+            return (text, id);
+        }
+        let (text, id): (&'static str, u32) = (Box::leak(text.into()), ids.len() as u32);
+        let (bucket, place) = Self::place(id);
+        let texts = self.texts[bucket].get_or_init(|| (0..FIRST << bucket).map(|_| OnceLock::new()).collect());
+        texts[place].get_or_init(|| text);
+        ids.insert(text, id);
+        (text, id)
+    }
+}
+
+fn interner() -> &'static Interner {
+    static INTERNER: OnceLock<Interner> = OnceLock::new();
+    INTERNER.get_or_init(Interner::default)
+}
+
+/// Names that a thread keeps at hand, a power of two.
+const RECENT: usize = 512;
+
+thread_local! {
+    /// The names that this thread asked for last, by a hash of their texts.
+    static NAMES: [Cell<Option<(&'static str, Name)>>; RECENT] = const { [const { Cell::new(None) }; RECENT] };
+}
+
+/// A quick hash (Fibonacci hashing, Knuth TAOCP 6.4), which only chooses a place among the recent names.
+fn place(text: &str) -> usize {
+    let mut hash = text.len() as u64;
+    for bytes in text.as_bytes().chunks(8) {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        hash = (hash.rotate_left(26) ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+    (hash >> 32) as usize % RECENT
 }
 
 impl Name {
     /// The name with this text; the same text always gives the same name within a process.
     pub fn new(text: &str) -> Self {
-        let lock = interner();
-        // A poisoned lock only means that another thread panicked between two complete updates.
-        if let Some(&id) = lock.read().unwrap_or_else(|e| e.into_inner()).ids.get(text) {
-            return Self(id);
-        }
-        let mut table = lock.write().unwrap_or_else(|e| e.into_inner());
-        if let Some(&id) = table.ids.get(text) {
-            return Self(id);
-        }
-        let text: &'static str = Box::leak(text.into());
-        let id = table.texts.len() as u32;
-        table.texts.push(text);
-        table.ids.insert(text, id);
-        Self(id)
+        NAMES.with(|names| {
+            let recent = &names[place(text)];
+            match recent.get() {
+                Some((known, name)) if known == text => name,
+                _ => {
+                    let (text, id) = interner().id(text);
+                    recent.set(Some((text, Self(id))));
+                    Self(id)
+                }
+            }
+        })
     }
 
     /// The text.
     pub fn as_str(self) -> &'static str {
-        interner().read().unwrap_or_else(|e| e.into_inner()).texts[self.0 as usize]
+        interner().text(self.0)
     }
 }
 
@@ -118,9 +172,24 @@ pub struct FactId(pub u64);
 impl FactId {
     /// The id of the fact of `kind` from (`camera`, `generation`) told apart from its siblings by `parts`.
     pub fn of(kind: &str, camera: Name, generation: Generation, parts: &[&[u8]]) -> Self {
-        let mut hash = Xxh3::new();
         // Lengths are hashed too, so that ("ab", "c") and ("a", "bc") differ.
-        for part in [kind.as_bytes(), camera.as_str().as_bytes(), &generation.0.to_le_bytes()].iter().chain(parts) {
+        let (generation, camera) = (generation.0.to_le_bytes(), camera.as_str().as_bytes());
+        let first = [kind.as_bytes(), camera, &generation];
+        let all = || first.iter().chain(parts);
+        let mut buffer = [0; 256];
+        if all().map(|part| part.len() + 8).sum::<usize>() <= buffer.len() {
+            // In one piece, which is the same hash and much quicker.
+            let mut end = 0;
+            for part in all() {
+                for bytes in [&(part.len() as u64).to_le_bytes()[..], part] {
+                    buffer[end..end + bytes.len()].copy_from_slice(bytes);
+                    end += bytes.len();
+                }
+            }
+            return Self(xxhash_rust::xxh3::xxh3_64(&buffer[..end]));
+        }
+        let mut hash = Xxh3::new();
+        for part in all() {
             hash.update(&(part.len() as u64).to_le_bytes());
             hash.update(part);
         }

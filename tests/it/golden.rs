@@ -79,7 +79,7 @@ impl Scenario {
                 _ => Generation(started.0),
             };
             generations.push((started, ended, generation));
-            facts.push(Fact::Coverage(Coverage {
+            facts.push(Fact::from(Coverage {
                 id: FactId::of("coverage", camera, generation, &[&started.0.to_le_bytes()]),
                 camera,
                 generation,
@@ -109,7 +109,7 @@ impl Scenario {
         for (area, text, first, last, sightings) in &self.reads {
             let (first_seen, last_seen, area) = (at(*first), at(*last), Name::new(area));
             let generation = of(first_seen);
-            facts.push(Fact::CodeRead(CodeRead {
+            facts.push(Fact::from(CodeRead {
                 id: FactId::of(
                     "code_read",
                     camera,
@@ -135,7 +135,7 @@ impl Scenario {
         for (area, first, last, sightings) in &self.misses {
             let (first_seen, last_seen, area) = (at(*first), at(*last), Name::new(area));
             let generation = of(first_seen);
-            facts.push(Fact::CodeMiss(CodeMiss {
+            facts.push(Fact::from(CodeMiss {
                 id: FactId::of(
                     "code_miss",
                     camera,
@@ -157,7 +157,7 @@ impl Scenario {
         for (area, samples) in &self.motion {
             let (started, ended, area) = (at(samples[0].0), at(samples[samples.len() - 1].0), Name::new(area));
             let generation = of(started);
-            facts.push(Fact::MotionSpan(MotionSpan {
+            facts.push(Fact::from(MotionSpan {
                 id: FactId::of(
                     "motion_span",
                     camera,

@@ -13,6 +13,7 @@
 //! What cameras see adds to the sums of an hour, too: see [`stations`]. Where one watches a station events stand for no
 //! time. Adding to an hour costs the same however much is in it.
 
+mod events;
 mod stations;
 pub(crate) mod tally;
 mod timeline;
@@ -21,23 +22,23 @@ mod watched;
 pub use stations::Seen;
 
 use crate::dedupe::Receipt;
-use crate::drift::ModelHour;
+use crate::drift::{Confidences, ModelHour};
 use crate::event::Event;
 use crate::keyed::Keyed;
 use crate::rules::Rules;
-use crate::sums::totals;
-use crate::tick::at_close;
+use crate::sums::{totals, totals_watched};
+use crate::tick::{at_close, at_close_two, part};
 use differential_dataflow::VecCollection;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{
-    BadgeRule, ClockRule, ProductivityRule, Rule, StationRule, StationZoneRule, WorkerRule, digest,
+    AlertKind, BadgeRule, ClockRule, ProductivityRule, Rule, StationRule, StationZoneRule, WorkerRule, digest,
 };
 use gemba_schemas::time::{EventTime, Micros, Tick};
 use gemba_schemas::view::{FloorHour, NameKind, StationHour, Unregistered, WorkerHour};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use tally::{AMOUNTS, EVENTS, Hour, In, Out, Tally, UNITS};
+use tally::{AMOUNTS, Amounts, EVENTS, Hour, Out, Tally, UNITS};
 use timeline::Timelines;
 use watched::Watched;
 
@@ -101,12 +102,14 @@ pub struct Work<'scope> {
     pub workers: VecCollection<'scope, Tick, WorkerHour, isize>,
     /// The view.
     pub stations: VecCollection<'scope, Tick, StationHour, isize>,
+    /// The same, while an alert watches stations.
+    pub watched: VecCollection<'scope, Tick, StationHour, isize>,
     /// The view.
     pub floor: VecCollection<'scope, Tick, FloorHour, isize>,
     /// The view.
     pub unregistered: VecCollection<'scope, Tick, Unregistered, isize>,
     /// Additions to hours of models, for drift.
-    pub models: VecCollection<'scope, Tick, (ModelHour, u8), isize>,
+    pub models: VecCollection<'scope, Tick, (ModelHour, Box<Confidences>), isize>,
     /// Hours of models with an event that came late, and whether it stands for time.
     pub late: VecCollection<'scope, Tick, (ModelHour, bool), isize>,
     /// Events that were there already.
@@ -123,49 +126,55 @@ pub fn work<'scope>(
     let peers = scope.peers() as u64;
     let all_settings = settings(rules);
     let seen = stations::additions(seen, all_settings.clone(), rules);
-    let settings =
-        all_settings.clone().flat_map(move |s| (0..peers).map(move |worker| In::Settings(worker, Box::new(s.clone()))));
+    let settings = all_settings.clone().flat_map(move |s| (0..peers).map(move |worker| (worker, s.clone())));
     let mut tally = Tally::default();
-    let route = |row: &In| match row {
-        In::Settings(worker, _) => *worker,
-        In::Event(event) => event.id.0,
-    };
-    let out = at_close(events.map(In::Event).concat(settings), "Tally of events", route, move |rows, out| {
-        tally.step(rows, out);
+    let routes = (|event: &Event| event.id.0, |(worker, _): &(u64, Settings)| *worker);
+    let out = at_close_two((events, settings.clone()), "Tally of events", routes, move |events, settings, out| {
+        tally.step(&events, settings, out);
     });
-    macro_rules! only {
-        ($pattern:pat => $row:expr) => {
-            out.clone().flat_map(|out| if let $pattern = out { Some($row) } else { None })
-        };
-    }
+    let (hours, strangers, models, late, activity, receipts) = part!(out, "What events lead to", {
+        hours: (Hour, Amounts), Out::Hour(hour, amounts) => (hour, amounts);
+        strangers: Hour, Out::Stranger(hour) => hour;
+        models: (ModelHour, Box<Confidences>), Out::Model(hour, confidences) => (hour, confidences);
+        late: (ModelHour, bool), Out::Late(hour, timed) => (hour, timed);
+        activity: (Event, Name), Out::Timeline(boxed) => *boxed;
+        receipts: Receipt, Out::Refused(receipt) => *receipt;
+    });
     let mut timelines = Timelines::default();
-    let activity = only!(Out::Timeline(boxed) => *boxed);
-    let until_next = at_close(
-        activity,
-        "Activity until the next",
-        |(event, _): &(Event, Settings)| event.worker.hashed(),
-        move |rows, out| timelines.step(rows, out),
-    );
-    let hours = totals(
-        only!(Out::Hour(hour, place) => (hour, place)).concatenate([until_next, seen]),
+    let routes = (|(event, _): &(Event, Name)| event.worker.hashed(), |(worker, _): &(u64, Settings)| *worker);
+    let until_next =
+        at_close_two((activity, settings), "Activity until the next", routes, move |rows, settings, out| {
+            timelines.step(rows, settings, out);
+        });
+    let watchers = rules.alerts.clone().flat_map(move |(rule, _)| {
+        let watched = if rule.kind == AlertKind::StationUtilisation { peers } else { 0 };
+        (0..watched).map(move |worker| (worker, rule.kind))
+    });
+    let (hours, watched) = totals_watched(
+        hours.concatenate([until_next, seen]),
+        watchers,
         "Sums of an hour",
-        |(hour, _)| *hour,
-        |(_, place), n, sums: &mut [isize; AMOUNTS]| sums[usize::from(*place)] += n,
         |hour, sums| (*hour, Total::of(sums)),
+        |_, hour, sums, seen| {
+            if hour.kind == NameKind::Station {
+                seen.push((*hour, Total::of(sums)));
+            }
+        },
     );
-    let strangers = only!(Out::Stranger(hour) => hour);
+    let floor = floor(hours.clone(), all_settings);
+    let (workers, stations) = part!(hours, "Hours of workers and stations", {
+        workers: WorkerHour, (hour, total) if hour.kind == NameKind::Worker => worker_hour(&hour, &total);
+        stations: StationHour, (hour, total) => station_hour(&hour, &total);
+    });
     Work {
-        workers: hours
-            .clone()
-            .flat_map(|(hour, total)| (hour.kind == NameKind::Worker).then(|| worker_hour(&hour, &total))),
-        stations: hours
-            .clone()
-            .flat_map(|(hour, total)| (hour.kind == NameKind::Station).then(|| station_hour(&hour, &total))),
-        floor: floor(hours, all_settings),
+        workers,
+        stations,
+        watched: watched.map(|(hour, total)| station_hour(&hour, &total)),
+        floor,
         unregistered: unregistered(strangers),
-        models: only!(Out::Model(hour, place) => (hour, place)),
-        late: only!(Out::Late(hour, timed) => (hour, timed)),
-        receipts: only!(Out::Refused(receipt) => *receipt),
+        models,
+        late,
+        receipts,
     }
 }
 
@@ -250,45 +259,40 @@ fn floor<'scope>(
 ) -> VecCollection<'scope, Tick, FloorHour, isize> {
     const PLACES: usize = 9;
     let settings = settings.map(|s| ((), s.floor));
-    totals(
-        hours,
-        "Hour of the floor",
-        |(hour, _)| hour.hour,
-        |(hour, total), n, sums: &mut [isize; PLACES]| {
-            let [active, idle, absent] = total.time;
-            let there = active + idle;
-            // Less than 10⁶ × 24 h × 3600 × 10⁶ µs: within i64.
-            let share = if there > 0 { (i128::from(active) * 1_000_000 / i128::from(there)) as isize } else { 0 };
-            let some = isize::from(there > 0);
-            let (time, counts) = ([active, idle, absent].map(|t| t as isize), [total.units, total.events]);
-            let amounts: [isize; PLACES] = match hour.kind {
-                NameKind::Worker => {
-                    let [units, events] = counts.map(|n| n as isize);
-                    [time[0], time[1], time[2], units, events, some, share, 0, 0]
-                }
-                NameKind::Station => [0, 0, 0, 0, 0, 0, 0, some, share],
-            };
-            sums.iter_mut().zip(amounts).for_each(|(sum, amount)| *sum += amount * n);
-        },
-        |hour, sums| {
-            let [active, idle, absent, units, events, workers, worker_share, stations, station_share] =
-                sums.map(|n| n as i64);
-            FloorHour {
-                hour: *hour,
-                active_us: Micros(active),
-                idle_us: Micros(idle),
-                absent_us: Micros(absent),
-                units: units as u64,
-                events: events as u64,
-                observed_us: Micros(active + idle + absent),
-                workers: workers as u32,
-                worker_utilisation_ppm: worker_share as u64,
-                stations: stations as u32,
-                station_utilisation_ppm: station_share as u64,
-                rules: Name::default(),
+    let amounts = hours.map(|(hour, total)| {
+        let [active, idle, absent] = total.time;
+        let there = active + idle;
+        // Less than 10⁶ × 24 h × 3600 × 10⁶ µs: within i64.
+        let share = if there > 0 { (i128::from(active) * 1_000_000 / i128::from(there)) as isize } else { 0 };
+        let some = isize::from(there > 0);
+        let (time, counts) = ([active, idle, absent].map(|t| t as isize), [total.units, total.events]);
+        let amounts: [isize; PLACES] = match hour.kind {
+            NameKind::Worker => {
+                let [units, events] = counts.map(|n| n as isize);
+                [time[0], time[1], time[2], units, events, some, share, 0, 0]
             }
-        },
-    )
+            NameKind::Station => [0, 0, 0, 0, 0, 0, 0, some, share],
+        };
+        (hour.hour, amounts)
+    });
+    totals(amounts, "Hour of the floor", |hour, sums| {
+        let [active, idle, absent, units, events, workers, worker_share, stations, station_share] =
+            sums.map(|n| n as i64);
+        FloorHour {
+            hour: *hour,
+            active_us: Micros(active),
+            idle_us: Micros(idle),
+            absent_us: Micros(absent),
+            units: units as u64,
+            events: events as u64,
+            observed_us: Micros(active + idle + absent),
+            workers: workers as u32,
+            worker_utilisation_ppm: worker_share as u64,
+            stations: stations as u32,
+            station_utilisation_ppm: station_share as u64,
+            rules: Name::default(),
+        }
+    })
     .map(|row| ((), row))
     .join_by_key("Hours of the floor with their rules", settings, |(), row, rules| {
         [FloorHour { rules: *rules, ..row.clone() }]

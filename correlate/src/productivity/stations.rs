@@ -16,7 +16,7 @@
 //! its quarters. Only who was there when a quarter began comes from the quarters before.
 
 use super::Settings;
-use super::tally::{Hour, time_in};
+use super::tally::{Amounts, Hour, time_in};
 use crate::coverage::Pieces;
 use crate::keyed::Keyed;
 use crate::rules::Rules;
@@ -214,12 +214,12 @@ pub struct Seen<'scope> {
     pub moving: VecCollection<'scope, Tick, AtStation, isize>,
 }
 
-/// Time that cameras add to the hours of workers and stations, by place.
+/// Time that cameras add to the hours of workers and stations.
 pub fn additions<'scope>(
     seen: Seen<'scope>,
     settings: VecCollection<'scope, Tick, Settings, isize>,
     rules: &Rules<'scope>,
-) -> VecCollection<'scope, Tick, (Hour, u8), isize> {
+) -> VecCollection<'scope, Tick, (Hour, Amounts), isize> {
     let findings = parts(seen, rules).reduce_by_key("Activity of a quarter at a station", |key, parts, out| {
         out.extend(summarise(key, parts).into_iter().map(|finding| (finding, 1)));
     });
@@ -265,9 +265,13 @@ pub fn additions<'scope>(
             own.map(|own| own.map(|(kind, name)| (settings.hour(kind, name, hour), *time)))
         })
         .flat_map(|addition| addition)
-        .explode(|(hour, time)| {
-            let places = [ActivityState::Working, ActivityState::Idle, ActivityState::Absent].map(time_in);
-            places.into_iter().zip(time).filter(|(_, us)| *us != 0).map(move |(i, us)| ((hour, i as u8), us as isize))
+        .map(|(hour, [working, idle, absent])| {
+            let mut amounts = Amounts::default();
+            let states = [ActivityState::Working, ActivityState::Idle, ActivityState::Absent];
+            for (state, time) in states.into_iter().zip([working, idle, absent]) {
+                amounts[time_in(state)] = time as isize;
+            }
+            (hour, amounts)
         })
 }
 

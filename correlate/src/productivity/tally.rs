@@ -1,15 +1,15 @@
 //! The tally: events as a set, and what each adds to the hours of its worker, its station and its model.
 //!
 //! In: events in any multiplicity, and the settings (clock and rule, the same on every worker). Out: additions to
-//! hours, summed within the tick before anything is arranged, so that a batch of ten thousand events reaches the
-//! arrangements as some hundreds of updates; receipts; with `until_next`, activity for the timelines.
+//! hours, summed within the tick, so that a batch of ten thousand events goes on as some hundreds of updates; receipts; with `until_next`, activity for the timelines.
 //!
 //! State: one entry per event inside the horizon. When the settings change everything is taken back and added
 //! again under the new ones.
 
 use super::Settings;
-use crate::dedupe::{FactSet, Receipt};
-use crate::drift::{self, ModelHour, TRUST};
+use super::events::EventSet;
+use crate::dedupe::Receipt;
+use crate::drift::{self, Confidences, ModelHour, TRUST};
 use crate::event::{Event, What};
 use crate::sums::Sums;
 use crate::tick::Change;
@@ -35,6 +35,8 @@ pub struct Hour {
 }
 
 /// What can be added to an hour, by place: time in each state (µs), units, events.
+pub type Amounts = [isize; AMOUNTS];
+/// How many places.
 pub const AMOUNTS: usize = 5;
 /// Place of units.
 pub const UNITS: usize = 3;
@@ -50,36 +52,39 @@ pub fn time_in(state: ActivityState) -> usize {
     }
 }
 
-/// What comes in. What is large and rare is boxed: every update is moved several times.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum In {
-    /// The settings, for the worker of this index.
-    Settings(u64, Box<Settings>),
-    /// An event.
-    Event(Event),
-}
-
-/// What goes out, apart from each other by kind.
+/// What goes out, apart from each other by kind. What is large is boxed: every update is moved several times.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Out {
-    /// Adds to the hour of a worker or station, at a place.
-    Hour(Hour, u8),
+    /// Adds to the hour of a worker or station.
+    Hour(Hour, Amounts),
     /// Adds to the hour of a worker or station that the site does not know.
     Stranger(Hour),
-    /// Adds to the hour of a model, at a place.
-    Model(ModelHour, u8),
+    /// Adds to the hour of a model.
+    Model(ModelHour, Box<Confidences>),
     /// An event that came late, where an alert may say so: the hour of its model, and whether it stands for time.
     Late(ModelHour, bool),
-    /// Activity, where it lasts until the next.
-    Timeline(Box<(Event, Settings)>),
+    /// Activity, where it lasts until the next, and the digest of the settings under which it counts.
+    Timeline(Box<(Event, Name)>),
     /// An event that was there already.
     Refused(Box<Receipt>),
+}
+
+/// The settings after these changes to them.
+pub fn current<W>(mut settings: Option<Settings>, changes: Vec<Change<(W, Settings)>>) -> Option<Settings> {
+    for ((_, changed), diff) in changes {
+        if diff > 0 {
+            settings = Some(changed);
+        } else if settings.as_ref() == Some(&changed) {
+            settings = None;
+        }
+    }
+    settings
 }
 
 /// The state of the operator.
 #[derive(Default)]
 pub struct Tally {
-    events: FactSet<Event>,
+    events: EventSet,
     settings: Option<Settings>,
     calendar: Calendar,
     /// The hour that was looked up last: events come in bunches.
@@ -92,37 +97,32 @@ pub struct Tally {
 
 impl Tally {
     /// Takes in the updates of one tick.
-    pub fn step(&mut self, rows: Vec<Change<In>>, out: &mut Vec<Change<Out>>) {
-        let mut events = Vec::with_capacity(rows.len());
-        let mut settings = self.settings.clone();
-        for (row, diff) in rows {
-            match row {
-                In::Event(event) => events.push((event, diff)),
-                In::Settings(_, new) if diff > 0 => settings = Some(*new),
-                In::Settings(_, old) => {
-                    if settings.as_ref() == Some(&*old) {
-                        settings = None;
-                    }
-                }
+    pub fn step(
+        &mut self,
+        events: &[Change<Event>],
+        settings: Vec<Change<(u64, Settings)>>,
+        out: &mut Vec<Change<Out>>,
+    ) {
+        let mut all = std::mem::take(&mut self.events);
+        if !settings.is_empty() {
+            let settings = current(self.settings.clone(), settings);
+            if settings != self.settings {
+                all.iter().for_each(|event| self.add(&event, -1, out));
+                (self.settings, self.hour) = (settings, None);
+                all.iter().for_each(|event| self.add(&event, 1, out));
             }
         }
-        if settings != self.settings {
-            let all = std::mem::take(&mut self.events);
-            all.iter().for_each(|event| self.add(event, -1, out));
-            (self.settings, self.hour) = (settings, None);
-            all.iter().for_each(|event| self.add(event, 1, out));
-            self.events = all;
+        for (event, diff) in events {
+            all.update(event, *diff, |event, diff| self.add(event, diff, out));
         }
-        let mut changes = Vec::new();
-        self.events.update_all(&mut events, &mut changes);
-        changes.iter().for_each(|(event, diff)| self.add(event, *diff, out));
-        out.extend(self.events.receipts(&events).map(|(refused, stored)| {
+        self.events = all;
+        out.extend(self.events.receipts(events).map(|(refused, stored)| {
             (Out::Refused(Box::new(Receipt { refused: (*refused).into(), stored: (*stored).into() })), 1)
         }));
-        out.extend(self.hours.drain().map(|(hour, i, n)| (Out::Hour(hour, i as u8), n)));
-        out.extend(self.strangers.drain().map(|(hour, _, n)| (Out::Stranger(hour), n)));
-        out.extend(self.late.drain().map(|((hour, timed), _, n)| (Out::Late(hour, timed), n)));
-        out.extend(self.models.drain().map(|(hour, i, n)| (Out::Model(hour, i as u8), n)));
+        out.extend(self.hours.drain().map(|(hour, amounts)| (Out::Hour(hour, amounts), 1)));
+        out.extend(self.strangers.drain().map(|(hour, [n])| (Out::Stranger(hour), n)));
+        out.extend(self.late.drain().map(|((hour, timed), [n])| (Out::Late(hour, timed), n)));
+        out.extend(self.models.drain().map(|(hour, confidences)| (Out::Model(hour, Box::new(confidences)), 1)));
     }
 
     fn add(&mut self, event: &Event, diff: isize, out: &mut Vec<Change<Out>>) {
@@ -166,7 +166,7 @@ impl Tally {
             }
         }
         if let (What::Did(_), DurationModel::UntilNext) = (event.what, settings.rule.duration) {
-            out.push((Out::Timeline(Box::new((*event, settings.clone()))), diff));
+            out.push((Out::Timeline(Box::new((*event, settings.floor))), diff));
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Durations until the next event: each worker's activity in order.
 //!
-//! In: activity events, with the settings under which they count. Out: time added to the hours of the worker and
+//! In: activity events, with the digest of the settings under which they count, and the settings. Out: time added to the hours of the worker and
 //! of the station. State: one entry per event. An event that comes or goes changes its own length and that of the
 //! one before it, nothing else.
 
 use super::Settings;
-use super::tally::{AMOUNTS, Hour, time_in};
+use super::tally::{AMOUNTS, Amounts, Hour, time_in};
 use crate::event::{Event, What};
 use crate::sums::{FastMap, Sums};
 use crate::tick::Change;
@@ -28,20 +28,30 @@ struct Line {
 pub struct Timelines {
     /// By worker and the digest of all settings, so that an edit never mixes two rules.
     lines: FastMap<(Name, Name), Line>,
+    /// By their digest.
+    settings: BTreeMap<Name, Settings>,
     calendar: Calendar,
     sums: Sums<Hour, AMOUNTS>,
 }
 
 impl Timelines {
     /// Takes in the updates of one tick.
-    pub fn step(&mut self, rows: Vec<Change<(Event, Settings)>>, out: &mut Vec<Change<(Hour, u8)>>) {
-        for ((event, settings), diff) in rows {
-            let What::Did(state) = event.what else { continue };
+    pub fn step(
+        &mut self,
+        rows: Vec<Change<(Event, Name)>>,
+        settings: Vec<Change<(u64, Settings)>>,
+        out: &mut Vec<Change<(Hour, Amounts)>>,
+    ) {
+        let (come, gone): (Vec<_>, Vec<_>) = settings.into_iter().partition(|(_, diff)| *diff > 0);
+        let come: BTreeMap<Name, Settings> = come.into_iter().map(|((_, s), _)| (s.floor, s)).collect();
+        self.settings.extend(come.iter().map(|(digest, s)| (*digest, s.clone())));
+        for ((event, digest), diff) in rows {
+            let (What::Did(state), Some(settings)) = (event.what, self.settings.get(&digest)) else { continue };
             let place = (event.ts, event.id);
-            let line = self.lines.entry((event.worker, settings.floor)).or_default();
+            let line = self.lines.entry((event.worker, digest)).or_default();
             let (sums, calendar) = (&mut self.sums, &mut self.calendar);
             let worker = event.worker;
-            let mut add = |line: &Line, at: Place, sign| spans(line, at, (worker, &settings), calendar, sums, sign);
+            let mut add = |line: &Line, at: Place, sign| spans(line, at, (worker, settings), calendar, sums, sign);
             let before = line.events.range(..place).next_back().map(|(at, _)| *at);
             if diff > 0 {
                 before.into_iter().for_each(|at| add(line, at, -1));
@@ -55,10 +65,16 @@ impl Timelines {
                 before.into_iter().for_each(|at| add(line, at, 1));
             }
             if line.events.is_empty() {
-                self.lines.remove(&(event.worker, settings.floor));
+                self.lines.remove(&(event.worker, digest));
             }
         }
-        out.extend(self.sums.drain().map(|(hour, i, n)| ((hour, i as u8), n)));
+        // What leaves was needed until now, to take back what it had led to.
+        for ((_, old), _) in gone {
+            if !come.contains_key(&old.floor) {
+                self.settings.remove(&old.floor);
+            }
+        }
+        out.extend(self.sums.drain().map(|added| (added, 1)));
     }
 }
 

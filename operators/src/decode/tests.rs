@@ -19,7 +19,7 @@ struct Run {
 impl Run {
     fn coverage(&self) -> Vec<&Coverage> {
         let rows = self.facts.iter().filter_map(|f| match f {
-            Fact::Coverage(row) => Some(row),
+            Fact::Coverage(row) => Some(&**row),
             _ => None,
         });
         rows.collect()

@@ -57,7 +57,7 @@ fn spans(frames: impl Iterator<Item = Frame>) -> Vec<MotionSpan> {
     }
     let reason = CoverageEnd::EndOfFootage;
     stage.step(Seen::End(End { camera: Name::new("c"), generation: Generation(0), ts, reason }), &mut out);
-    let span = |f: Fact| if let Fact::MotionSpan(s) = f { s } else { panic!("{f:?}") };
+    let span = |f: Fact| if let Fact::MotionSpan(s) = f { *s } else { panic!("{f:?}") };
     out.facts.into_iter().map(span).collect()
 }
 

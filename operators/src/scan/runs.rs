@@ -145,7 +145,7 @@ impl Runs {
     fn read_row(&self, area: usize, run: &ReadRun) -> Fact {
         let (span, reading, name) = (run.span, &run.reading, self.areas[area]);
         let parts: [&[u8]; 3] = [name.as_str().as_bytes(), reading.text.as_bytes(), &span.first_seen.0.to_le_bytes()];
-        Fact::CodeRead(CodeRead {
+        Fact::from(CodeRead {
             id: FactId::of("code_read", self.camera, self.generation, &parts),
             camera: self.camera,
             generation: self.generation,
@@ -168,7 +168,7 @@ impl Runs {
         let (span, name, corners) = (run.span, self.areas[run.area], run.first.fixed());
         let place: Vec<u8> = corners.0.iter().flat_map(|v| v.to_le_bytes()).collect();
         let parts: [&[u8]; 3] = [name.as_str().as_bytes(), &place, &span.first_seen.0.to_le_bytes()];
-        Fact::CodeMiss(CodeMiss {
+        Fact::from(CodeMiss {
             id: FactId::of("code_miss", self.camera, self.generation, &parts),
             camera: self.camera,
             generation: self.generation,

@@ -49,7 +49,7 @@ impl Committer {
                     ids.push(fact.id());
                     loaded.facts += 1;
                     if let Fact::Coverage(c) = fact {
-                        loaded.coverage.push(c.clone());
+                        loaded.coverage.push(Coverage::clone(c));
                     }
                 }
             }

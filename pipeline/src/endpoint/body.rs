@@ -35,28 +35,28 @@ impl From<serde_json::Error> for Wrong {
     }
 }
 
-type Text<'a> = Option<Cow<'a, str>>;
+pub(super) type Text<'a> = Option<Cow<'a, str>>;
 
 /// `POST /api/v1/events`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventBody<'a> {
     #[serde(borrow)]
-    timestamp: Text<'a>,
+    pub(super) timestamp: Text<'a>,
     #[serde(borrow)]
-    worker_id: Text<'a>,
+    pub(super) worker_id: Text<'a>,
     #[serde(borrow)]
-    workstation_id: Text<'a>,
+    pub(super) workstation_id: Text<'a>,
     #[serde(borrow)]
-    event_type: Text<'a>,
-    confidence: Option<f64>,
-    count: Option<i64>,
+    pub(super) event_type: Text<'a>,
+    pub(super) confidence: Option<f64>,
+    pub(super) count: Option<i64>,
     #[serde(borrow)]
-    model_id: Text<'a>,
+    pub(super) model_id: Text<'a>,
     #[serde(borrow)]
-    model_version: Text<'a>,
+    pub(super) model_version: Text<'a>,
     #[serde(borrow)]
-    id: Text<'a>,
+    pub(super) id: Text<'a>,
 }
 
 /// `POST /api/v1/events/batch`.
@@ -299,7 +299,10 @@ fn required<'a>(field: &'static str, value: &'a Text<'_>) -> Result<&'a str, Wro
 
 /// A text that people will read again.
 fn short<'a>(field: &'static str, text: &'a str) -> Result<&'a str, Wrong> {
-    if text.trim().is_empty() {
+    // As nearly all are.
+    if text.len() <= LONGEST && !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(text)
+    } else if text.trim().is_empty() {
         wrong(field, "is empty")
     } else if text.len() > LONGEST && text.chars().count() > LONGEST {
         wrong(field, format!("is longer than {LONGEST} characters"))

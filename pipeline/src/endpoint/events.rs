@@ -3,7 +3,7 @@
 use super::body::{
     BatchBody, DeviceBody, EventBody, ExportBody, Mark, MarkBody, PlateBody, Report, ReviewBody, Wrong, event_id,
 };
-use super::{Problem, Shared, row_json};
+use super::{Problem, Shared, quick, row_json};
 use crate::clock;
 use crate::inbox::{Answer, Busy, Posted, Refused, Request};
 use axum::body::{Body, Bytes};
@@ -18,6 +18,7 @@ use gemba_sinks::{EventRange, MOST_WITHDRAWN};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ const LISTED: usize = BATCH;
 
 /// One event.
 pub async fn one(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
-    let body: EventBody<'_> = parse(&body)?;
+    let body = quick::event(&body).map_err(|wrong| no_json(&wrong.message))?;
     report(&shared, &body, |_| None).await
 }
 
@@ -257,7 +258,7 @@ pub async fn stream(State(shared): State<Arc<Shared>>, mut body: Body) -> Result
         for line in rest[..end].split(|b| *b == b'\n').filter(|l| !l.trim_ascii().is_empty()) {
             let index = tally.received;
             tally.received += 1;
-            match serde_json::from_slice::<EventBody<'_>>(line).map_err(Wrong::from).and_then(|e| e.fact(now)) {
+            match quick::event(line).and_then(|e| e.fact(now)) {
                 Ok(fact) => {
                     facts.push(fact);
                     indices.push(index);
@@ -364,7 +365,7 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|e| no_json(&e))
 }
 
-fn no_json(error: &serde_json::Error) -> Problem {
+fn no_json(error: &impl Display) -> Problem {
     Problem::bad("", format!("the body cannot be read: {error}"))
 }
 

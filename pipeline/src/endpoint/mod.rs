@@ -31,6 +31,7 @@ mod metrics;
 mod openapi;
 mod page;
 mod quality;
+pub mod quick;
 mod views;
 mod work;
 

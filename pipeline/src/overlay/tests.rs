@@ -2,7 +2,7 @@
 
 use super::*;
 use gemba_operators::frame::{FrameMeta, Wanted};
-use gemba_schemas::fact::{Attempt, Decoder};
+use gemba_schemas::fact::{Attempt, CodeRead, Decoder};
 use gemba_schemas::id::FactId;
 use gemba_schemas::score::Score;
 use gemba_schemas::site::Site;
@@ -38,7 +38,7 @@ fn point(track: u32, millis: i64, x: i32, y: i32) -> Fact {
 }
 
 fn read(text: &str, millis: [i64; 2], x: i32) -> Fact {
-    Fact::CodeRead(CodeRead {
+    Fact::from(CodeRead {
         id: FactId(9),
         camera: Name::new("bench-1"),
         generation: Generation(1),

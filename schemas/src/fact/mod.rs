@@ -20,6 +20,7 @@ pub use track::{TrackEnd, TrackEndReason, TrackPoint};
 
 use crate::id::{FactId, Generation, Name};
 use crate::time::Micros;
+use std::borrow::Borrow;
 
 /// The longest run of observations that one `code_read`, `code_miss` or `motion_span` row may hold.
 pub const SPAN_LIMIT: Micros = Micros::from_secs(10);
@@ -31,8 +32,8 @@ pub const HORIZON: Micros = Micros(35 * 24 * Micros::HOUR.0);
 pub const COVERAGE_LIMIT: Micros = Micros::MINUTE;
 
 macro_rules! facts {
-    (cameras: $($camera:ident),+; clients: $($client:ident,)+) => {
-        facts! { all: $($camera,)+ $($client,)+ }
+    (large: $($large:ident),+; cameras: $($camera:ident),+; clients: $($client:ident,)+) => {
+        facts! { all: $($large: Box<$large>,)+ $($camera: $camera,)+ $($client: $client,)+ }
 
         impl FactKind {
             /// Whether clients report it, and not cameras.
@@ -41,9 +42,9 @@ macro_rules! facts {
 
         impl Fact {
             /// The camera that reported it; empty for what a client reported.
-            pub fn camera(&self) -> Name { match self { $(Self::$camera(f) => f.camera,)+ _ => Name::default() } }
+            pub fn camera(&self) -> Name { match self { $(Self::$large(f) => f.camera,)+ $(Self::$camera(f) => f.camera,)+ _ => Name::default() } }
             /// The generation it belongs to; 0 for what a client reported.
-            pub fn generation(&self) -> Generation { match self { $(Self::$camera(f) => f.generation,)+ _ => Generation(0) } }
+            pub fn generation(&self) -> Generation { match self { $(Self::$large(f) => f.generation,)+ $(Self::$camera(f) => f.generation,)+ _ => Generation(0) } }
             /// When it was accepted; `None` for what a camera reported.
             pub fn received_at(&self) -> Option<crate::time::EventTime> {
                 match self { $(Self::$client(f) => Some(f.received_at),)+ _ => None }
@@ -58,16 +59,17 @@ macro_rules! facts {
             }
         }
     };
-    (all: $($variant:ident,)+) => {
-        /// Any fact. Closed: a new kind is a variant here, and the compiler finds what must handle it.
+    (all: $($variant:ident: $stored:ty,)+) => {
+        /// Any fact. Closed: a new kind is a variant here, and the compiler finds what must handle it. Facts are moved
+        /// often, by the million where clients report: what is large is boxed.
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-        pub enum Fact { $(#[doc = concat!("See [`", stringify!($variant), "`].")] $variant($variant),)+ }
+        pub enum Fact { $(#[doc = concat!("See [`", stringify!($variant), "`].")] $variant($stored),)+ }
 
         /// The kinds of facts, each a table of the lake.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         pub enum FactKind { $(#[doc = concat!("See [`", stringify!($variant), "`].")] $variant,)+ }
 
-        $(impl From<$variant> for Fact { fn from(fact: $variant) -> Self { Self::$variant(fact) } })+
+        $(impl From<$variant> for Fact { fn from(fact: $variant) -> Self { Self::$variant(<$stored>::from(fact)) } })+
 
         impl Fact {
             /// The identity under which duplicates are recognised.
@@ -76,7 +78,7 @@ macro_rules! facts {
             pub fn kind(&self) -> FactKind { match self { $(Self::$variant(_) => FactKind::$variant,)+ } }
             /// The event time by which it is bucketed.
             pub fn bucket(&self) -> crate::time::EventTime {
-                match self { $(Self::$variant(f) => crate::row::Row::bucket(f),)+ }
+                match self { $(Self::$variant(f) => crate::row::Row::bucket(Borrow::<$variant>::borrow(f)),)+ }
             }
         }
 
@@ -95,7 +97,7 @@ macro_rules! facts {
             /// The facts of this kind among `facts`, as one Arrow batch in order.
             pub fn encode<'a>(self, facts: impl Iterator<Item = &'a Fact> + Clone) -> arrow::array::RecordBatch {
                 match self { $(Self::$variant => <$variant as crate::row::Row>::encode(facts.filter_map(|f| match f {
-                    Fact::$variant(f) => Some(f),
+                    Fact::$variant(f) => Some(Borrow::<$variant>::borrow(f)),
                     #[allow(unreachable_patterns, reason = "with one kind alone")]
                     _ => None,
                 })),)+ }
@@ -111,6 +113,7 @@ macro_rules! facts {
 }
 
 facts! {
-    cameras: Coverage, CodeRead, CodeMiss, MotionSpan, TrackPoint, TrackEnd, Fault;
+    large: Coverage, CodeRead, CodeMiss, MotionSpan;
+    cameras: TrackPoint, TrackEnd, Fault;
     clients: Activity, Production, AttendanceMark, PlateRead, Review, FrameExport, DeviceStatus,
 }

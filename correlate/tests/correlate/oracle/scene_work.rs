@@ -27,10 +27,11 @@ pub fn extend(random: &mut Random, base: i64, size: usize, facts: &mut Vec<Fact>
         let parts: [&[u8]; 4] =
             [&ts.0.to_le_bytes(), worker.as_str().as_bytes(), station.as_str().as_bytes(), kind.as_bytes()];
         // A client's own id joins what would be apart.
-        let own = random.below(20).to_le_bytes();
-        let parts: &[&[u8]] = if random.one_in(10) { &[&own] } else { &parts };
+        let own = format!("own-{}", random.below(20));
+        let request = if random.one_in(10) { own } else { String::new() };
+        let parts: &[&[u8]] = if request.is_empty() { &parts } else { &[request.as_bytes()] };
         let id = FactId::of("event", Name::default(), Generation(0), parts);
-        let (received_at, request) = (received(base, n), String::new());
+        let received_at = received(base, n);
         facts.push(if made {
             let count = random.below(5) as u32;
             Production { id, received_at, ts, worker, station, count, confidence, model, model_version, request }.into()

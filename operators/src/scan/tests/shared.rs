@@ -210,7 +210,7 @@ fn replay(data: &Path, name: &str) -> Option<Vec<Fact>> {
 }
 
 fn reads(facts: &[Fact]) -> impl Iterator<Item = &CodeRead> {
-    facts.iter().filter_map(|f| if let Fact::CodeRead(r) = f { Some(r) } else { None })
+    facts.iter().filter_map(|f| if let Fact::CodeRead(r) = f { Some(&**r) } else { None })
 }
 
 fn seconds(ts: EventTime) -> f64 {

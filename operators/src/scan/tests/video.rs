@@ -39,11 +39,11 @@ fn run(samples: usize, finish: bool, mut picture: impl FnMut(usize) -> Grey) -> 
 }
 
 fn reads(facts: &[Fact]) -> Vec<&CodeRead> {
-    facts.iter().filter_map(|f| if let Fact::CodeRead(r) = f { Some(r) } else { None }).collect()
+    facts.iter().filter_map(|f| if let Fact::CodeRead(r) = f { Some(&**r) } else { None }).collect()
 }
 
 fn misses(facts: &[Fact]) -> Vec<&CodeMiss> {
-    facts.iter().filter_map(|f| if let Fact::CodeMiss(m) = f { Some(m) } else { None }).collect()
+    facts.iter().filter_map(|f| if let Fact::CodeMiss(m) = f { Some(&**m) } else { None }).collect()
 }
 
 /// A bench with the trigger code, and noise that differs from frame to frame.

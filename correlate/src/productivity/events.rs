@@ -1,0 +1,181 @@
+//! The events inside the horizon, as a set.
+//!
+//! Nearly every event is there once, and says by itself in which hour it lies: these are packed into 32 bytes each, in one
+//! map per hour, small enough to stay in the cache while its hour is reported. What is there more than once, in
+//! several bodies, or under an id that the client chose, is kept in full beside them.
+
+use crate::dedupe::{FactSet, IdMap};
+use crate::event::{Event, What};
+use crate::sums::FastMap;
+use crate::tick::Change;
+use gemba_schemas::fact::ActivityState;
+use gemba_schemas::id::{FactId, Name};
+use gemba_schemas::score::Score;
+use gemba_schemas::time::{EventTime, Micros};
+use std::collections::hash_map::Entry;
+
+/// An event of a known hour, without its id.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Packed {
+    received_at: EventTime,
+    /// µs into the hour.
+    offset: u32,
+    worker: Name,
+    station: Name,
+    /// Place of the model and its version among all of them.
+    model: u32,
+    units: u32,
+    /// In the upper two bits what it was, in the lower the confidence.
+    kind: u16,
+}
+
+/// The bits of a confidence.
+const CONFIDENCE: u16 = (1 << 14) - 1;
+
+/// The set.
+#[derive(Default)]
+pub struct EventSet {
+    /// By hour since 1970; `None` for an id that is among the others.
+    hours: FastMap<i64, IdMap<Option<Packed>>>,
+    others: FactSet<Event>,
+    models: Models,
+    changes: Vec<Change<Event>>,
+}
+
+/// Models with their versions: there are few.
+#[derive(Default)]
+struct Models {
+    all: Vec<(Name, Name)>,
+    places: FastMap<(Name, Name), u32>,
+    last: Option<((Name, Name), u32)>,
+}
+
+impl Models {
+    fn place(&mut self, model: (Name, Name)) -> u32 {
+        match self.last {
+            Some((last, place)) if last == model => place,
+            _ => {
+                let next = self.all.len() as u32;
+                let place = *self.places.entry(model).or_insert(next);
+                if place == next {
+                    self.all.push(model);
+                }
+                self.last = Some((model, place));
+                place
+            }
+        }
+    }
+}
+
+fn hour_of(ts: EventTime) -> i64 {
+    ts.0.div_euclid(Micros::HOUR.0)
+}
+
+impl Packed {
+    fn of(event: &Event, models: &mut Models) -> Option<Self> {
+        if event.named || event.confidence.0 > CONFIDENCE {
+            return None;
+        }
+        let (what, units) = match event.what {
+            What::Did(ActivityState::Working) => (0, 0),
+            What::Did(ActivityState::Idle) => (1, 0),
+            What::Did(ActivityState::Absent) => (2, 0),
+            What::Made(units) => (3, units),
+        };
+        Some(Self {
+            received_at: event.received_at,
+            offset: u32::try_from(event.ts.0.rem_euclid(Micros::HOUR.0)).ok()?,
+            worker: event.worker,
+            station: event.station,
+            model: models.place((event.model, event.model_version)),
+            units,
+            kind: what << 14 | event.confidence.0,
+        })
+    }
+
+    fn unpack(&self, id: FactId, hour: i64, models: &Models) -> Event {
+        let (model, model_version) = models.all.get(self.model as usize).copied().unwrap_or_default();
+        let what = match self.kind >> 14 {
+            0 => What::Did(ActivityState::Working),
+            1 => What::Did(ActivityState::Idle),
+            2 => What::Did(ActivityState::Absent),
+            _ => What::Made(self.units),
+        };
+        Event {
+            id,
+            received_at: self.received_at,
+            ts: EventTime(hour * Micros::HOUR.0 + i64::from(self.offset)),
+            worker: self.worker,
+            station: self.station,
+            model,
+            model_version,
+            what,
+            confidence: Score(self.kind & CONFIDENCE),
+            named: false,
+        }
+    }
+}
+
+impl EventSet {
+    /// Adds `diff` occurrences of an event; says what that changes in the set.
+    pub fn update(&mut self, event: &Event, diff: isize, mut changed: impl FnMut(&Event, isize)) {
+        let Some(packed) = Packed::of(event, &mut self.models) else {
+            return self.update_others(event, diff, changed);
+        };
+        let hour = hour_of(event.ts);
+        let events = self.hours.entry(hour).or_default();
+        match events.entry(event.id) {
+            Entry::Vacant(slot) if diff == 1 => {
+                slot.insert(Some(packed));
+                return changed(event, 1);
+            }
+            Entry::Occupied(slot) if diff == -1 && *slot.get() == Some(packed) => {
+                slot.remove();
+                if events.is_empty() {
+                    self.hours.remove(&hour);
+                }
+                return changed(event, -1);
+            }
+            Entry::Vacant(slot) => {
+                slot.insert(None);
+            }
+            Entry::Occupied(mut slot) => {
+                if let Some(other) = slot.insert(None) {
+                    self.others.put(other.unpack(event.id, hour, &self.models));
+                }
+            }
+        }
+        self.update_others(event, diff, changed);
+        // Back among the many, where it can be.
+        let alone = self.others.take_single(event.id);
+        let packed = alone.as_ref().and_then(|event| Packed::of(event, &mut self.models));
+        if packed.is_some() || !self.others.holds(event.id) {
+            let events = self.hours.entry(hour).or_default();
+            match packed {
+                Some(packed) => drop(events.insert(event.id, Some(packed))),
+                None => drop(events.remove(&event.id)),
+            }
+            if events.is_empty() {
+                self.hours.remove(&hour);
+            }
+        }
+    }
+
+    fn update_others(&mut self, event: &Event, diff: isize, mut changed: impl FnMut(&Event, isize)) {
+        self.others.update(*event, diff, &mut self.changes);
+        self.changes.drain(..).for_each(|(event, diff)| changed(&event, diff));
+    }
+
+    /// The events of which one occurrence counts.
+    pub fn iter(&self) -> impl Iterator<Item = Event> {
+        let packed = self.hours.iter().flat_map(|(hour, events)| {
+            events.iter().filter_map(|(id, packed)| Some(packed.as_ref()?.unpack(*id, *hour, &self.models)))
+        });
+        packed.chain(self.others.iter().copied())
+    }
+
+    /// Of the events that the tick brought, those that another one precedes, each with that one.
+    pub fn receipts<'a>(&'a self, rows: &'a [Change<Event>]) -> impl Iterator<Item = (&'a Event, &'a Event)> {
+        self.others.receipts(rows)
+    }
+}

@@ -1,0 +1,152 @@
+//! Events as nearly every client writes them: one flat object of plain texts and numbers.
+//!
+//! In: the text of one JSON value. Out: the same body that `serde_json` gives, or `None` for whatever is not plain: escapes,
+//! letters beyond ASCII, `null`, unknown or repeated fields, anything wrong. The caller then asks `serde_json`, which
+//! knows all of JSON and says what is wrong.
+
+use super::body::{EventBody, Wrong};
+use std::borrow::Cow;
+
+/// The body of one event.
+///
+/// # Errors
+/// What `serde_json` says of it.
+pub fn event(text: &[u8]) -> Result<EventBody<'_>, Wrong> {
+    match plain(text) {
+        Some(body) => Ok(body),
+        None => serde_json::from_slice(text).map_err(Wrong::from),
+    }
+}
+
+/// What is left to read.
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Rest<'a> {
+    fn space(&mut self) {
+        while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = self.0 {
+            self.0 = rest;
+        }
+    }
+
+    /// Takes this byte, and the space before it.
+    fn take(&mut self, byte: u8) -> Option<()> {
+        self.space();
+        let (first, rest) = self.0.split_first()?;
+        (*first == byte).then(|| self.0 = rest)
+    }
+
+    /// A text in quotes without escapes.
+    fn text(&mut self) -> Option<&'a str> {
+        self.take(b'"')?;
+        let end = self.0.iter().position(|b| *b == b'"' || *b == b'\\' || !(0x20..0x80).contains(b))?;
+        let (text, rest) = self.0.split_at(end);
+        self.0 = rest.strip_prefix(b"\"")?;
+        std::str::from_utf8(text).ok()
+    }
+
+    /// A number without sign and exponent, of at most 15 digits: all of them, and how many come after the point.
+    fn number(&mut self) -> Option<(u64, Option<u32>)> {
+        self.space();
+        let (mut digits, mut number, mut point) = (0, 0u64, None);
+        let zero = self.0.first() == Some(&b'0');
+        while let Some((byte, rest)) = self.0.split_first() {
+            match byte {
+                b'0'..=b'9' => {
+                    number = number * 10 + u64::from(byte - b'0');
+                    digits += 1;
+                }
+                b'.' if point.is_none() && digits > 0 => point = Some(digits),
+                _ => break,
+            }
+            if digits > 15 {
+                return None;
+            }
+            self.0 = rest;
+        }
+        let whole = point.unwrap_or(digits);
+        let written = whole > 0 && point != Some(digits) && !(zero && whole > 1);
+        let ends = matches!(self.0.first(), Some(b',' | b'}' | b' ' | b'\t' | b'\r' | b'\n'));
+        (written && ends).then_some((number, point.map(|point| digits - point)))
+    }
+}
+
+fn plain(text: &[u8]) -> Option<EventBody<'_>> {
+    const TENS: [f64; 16] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let mut rest = Rest(text);
+    let mut body = EventBody::default();
+    rest.take(b'{')?;
+    loop {
+        let key = rest.text()?;
+        rest.take(b':')?;
+        let field = match key {
+            "confidence" if body.confidence.is_none() => {
+                let (number, decimals) = rest.number()?;
+                // Both are exact, so the quotient is the nearest (W. Clinger, *How to Read Floating Point Numbers Accurately*).
+                body.confidence = Some(number as f64 / TENS[decimals.unwrap_or(0) as usize]);
+                None
+            }
+            "count" if body.count.is_none() => {
+                let (number, None) = rest.number()? else { return None };
+                body.count = Some(number as i64);
+                None
+            }
+            "timestamp" => Some(&mut body.timestamp),
+            "worker_id" => Some(&mut body.worker_id),
+            "workstation_id" => Some(&mut body.workstation_id),
+            "event_type" => Some(&mut body.event_type),
+            "model_id" => Some(&mut body.model_id),
+            "model_version" => Some(&mut body.model_version),
+            "id" => Some(&mut body.id),
+            _ => return None,
+        };
+        if let Some(field) = field
+            && field.replace(Cow::Borrowed(rest.text()?)).is_some()
+        {
+            return None;
+        }
+        if rest.take(b',').is_none() {
+            break;
+        }
+    }
+    rest.take(b'}')?;
+    rest.space();
+    rest.0.is_empty().then_some(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GOOD: &str = r#"{"timestamp":"2026-01-15T10:15:00Z","worker_id":"W1","workstation_id":"S3","event_type":"working","confidence":0.93,"count":0,"model_id":"m","model_version":"2.1.0"}"#;
+
+    #[test]
+    fn a_plain_body_is_read_without_serde() {
+        for text in
+            [GOOD.to_owned(), GOOD.replace(':', " : ").replace("10 : 15 : 00", "10:15:00"), r#"{"id":"a"}"#.into()]
+        {
+            assert!(plain(text.as_bytes()).is_some(), "{text}");
+        }
+    }
+
+    proptest! {
+        /// Whatever is cut out of, put into or changed in a body: either nothing is said, or what serde says.
+        #[test]
+        fn says_what_serde_says_or_nothing(
+            edits in prop::collection::vec((0..GOOD.len(), 0..4usize, "[ -~\n\u{e9}]{0,3}|[0-9.eE+-]{1,20}|\"id\":\"x\",|null"), 0..4),
+        ) {
+            let mut text = GOOD.to_owned();
+            for (at, cut, put) in edits {
+                let at = at.min(text.len());
+                let end = (at + cut).min(text.len());
+                if text.is_char_boundary(at) && text.is_char_boundary(end) {
+                    text.replace_range(at..end, &put);
+                }
+            }
+            if let Some(body) = plain(text.as_bytes()) {
+                let known: EventBody<'_> = serde_json::from_str(&text).expect("serde reads it");
+                prop_assert_eq!(format!("{body:?}"), format!("{known:?}"));
+            }
+        }
+    }
+}

@@ -101,7 +101,7 @@ pub struct Committer {
     /// Days that are sealed and still in correlate, and the tick at which the last one left.
     sealing: VecDeque<SealedDay>,
     sealing_tick: Tick,
-    /// Rows of late facts that are there though correlate does not hold the facts.
+    /// Rows of late facts that are there though their facts have left the lake.
     late_kept: BTreeSet<Vec<KeyPart>>,
 }
 

@@ -52,7 +52,18 @@ pub struct Posted {
     /// When the first was accepted, µs UTC; the others each a microsecond later.
     pub first: i64,
     /// Facts that were there already, by index, each with the one that counts.
-    pub duplicates: BTreeMap<usize, Fact>,
+    pub duplicates: BTreeMap<usize, Duplicate>,
+    /// How many came beyond the horizon, and were not there already.
+    pub late: usize,
+}
+
+/// A fact that was there already.
+#[derive(Debug)]
+pub struct Duplicate {
+    /// As it was reported now.
+    pub refused: Fact,
+    /// The one that counts.
+    pub stored: Fact,
 }
 
 impl Posted {
@@ -108,9 +119,9 @@ impl fmt::Display for Reloaded {
     }
 }
 
-/// There is too much in the inbox.
+/// There is too much in the inbox for these.
 #[derive(Debug)]
-pub struct Busy;
+pub struct Busy(pub Vec<Fact>);
 
 /// The endpoint's end.
 #[derive(Clone)]
@@ -139,7 +150,7 @@ impl Inbox {
         let count = facts.len();
         if self.waiting.fetch_add(count, Relaxed) + count > BOUND {
             self.waiting.fetch_sub(count, Relaxed);
-            return Err(Busy);
+            return Err(Busy(facts));
         }
         Ok(self.ask(|reply| Request::Facts(facts, reply)))
     }

@@ -98,6 +98,8 @@ fn an_event_is_stored_once_and_is_there_after_a_kill() {
     assert_eq!(post(&own.replace("\"count\":4", "\"count\":5")).status, 409);
     let late = post(&event("2020-01-15T10:00:00Z", "W1", "idle", ""));
     assert_eq!((late.status, &late.json()["status"]), (201, &json!("late")));
+    let again = post(&event("2020-01-15T10:00:00Z", "W1", "idle", ""));
+    assert_eq!((again.status, &again.json()["status"]), (200, &json!("duplicate")));
 
     let bad = post(&event(&ago(-400, 0), "W1", "idle", ""));
     assert_eq!((bad.status, &bad.json()["error"]["parameter"]), (400, &json!("timestamp")));

@@ -3,7 +3,7 @@
 use super::Committer;
 use super::space::Writer;
 use crate::clock;
-use crate::inbox::{Outbox, Posted, Refused, Reloaded, Reply, Request, RowChange, Withdrawn};
+use crate::inbox::{Duplicate, Outbox, Posted, Refused, Reloaded, Reply, Request, RowChange, Withdrawn};
 use crate::worker::Feed;
 use gemba_correlate::Receipt;
 use gemba_schemas::fact::Fact;
@@ -58,13 +58,15 @@ impl Committer {
             }
             Request::Facts(mut facts, reply) => {
                 let first = self.last_received.0.saturating_add(1).max(clock::now().0);
+                let mut late = 0;
                 for (i, fact) in facts.iter_mut().enumerate() {
                     fact.receive(EventTime(first + i as i64));
+                    late += usize::from(fact.is_late());
                 }
                 let count = facts.len();
                 self.last_received = EventTime(first + count as i64);
                 self.clients = true;
-                let posted = Posted { first, ..Posted::default() };
+                let posted = Posted { first, late, ..Posted::default() };
                 self.asked.push_back(Asked { tick: None, answer: Answer::Posted(posted, count, reply) });
                 self.footage.report(count);
                 self.gathered.append(&mut facts);
@@ -184,7 +186,8 @@ impl Committer {
                 && let Ok(index) = usize::try_from(at.0.saturating_sub(posted.first))
                 && index < *count
             {
-                posted.duplicates.insert(index, stored);
+                posted.late -= usize::from(refused.is_late());
+                posted.duplicates.insert(index, Duplicate { refused: refused.clone(), stored });
                 break;
             }
         }

@@ -68,6 +68,10 @@ impl Committer {
             send(facts, 1, &mut loaded);
             Ok(())
         })?;
+        lake.late_facts(&mut |facts| {
+            send(facts, 1, &mut loaded);
+            Ok(())
+        })?;
         let mut tail = Vec::new();
         let mut retracted = Vec::new();
         let mut withdrawn: Vec<Withdrawal> = Vec::new();

@@ -36,7 +36,8 @@ impl Committer {
         }
         let Some(day) = self.sealing.front() else { return Ok(()) };
         let facts = match self.lake.sealed_facts(day) {
-            Ok(facts) => facts.into_iter().map(|f| (f, -1)).collect(),
+            // What was late when it came stays: it counts nowhere, and a second one is to be known as such.
+            Ok(facts) => facts.into_iter().filter(|f| !f.is_late()).map(|f| (f, -1)).collect(),
             Err(error) => return self.or_wait(Writer::Lake, Err(error)),
         };
         self.sealing.pop_front();
@@ -47,7 +48,7 @@ impl Committer {
         Ok(())
     }
 
-    /// Leaves out what may not change: final rows, and those of late facts that correlate does not hold any more.
+    /// Leaves out what may not change: final rows, and those of late facts that have left the lake.
     pub(super) fn leave_out(&mut self, tick: Tick, changes: &mut Vec<(ViewRow, i64)>) {
         let left_out = self.kept.leave_out(changes);
         let sealing = tick == self.sealing_tick;
@@ -57,10 +58,6 @@ impl Committer {
             tracing::warn!(left_out, "rows of sealed months are final: not changed");
         }
         let late = |row: &ViewRow| row.kind() == ViewKind::LateFact;
-        if sealing {
-            self.late_kept
-                .extend(changes.iter().filter(|(row, diff)| late(row) && *diff < 0).map(|(row, _)| row.key()));
-        }
         if !self.late_kept.is_empty() {
             changes.retain(|(row, _)| !late(row) || !self.late_kept.contains(&row.key()));
         }

@@ -5,7 +5,7 @@ use super::body::{
 };
 use super::{Problem, Shared, quick, row_json};
 use crate::clock;
-use crate::inbox::{Answer, Busy, Posted, Refused, Request};
+use crate::inbox::{Answer, Busy, Duplicate, Posted, Refused, Request};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -18,6 +18,7 @@ use gemba_sinks::{EventRange, MOST_WITHDRAWN};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,7 +106,7 @@ async fn report(
             fact.receive(posted.received_at(0));
             (StatusCode::CREATED, if fact.is_late() { "late" } else { "stored" })
         }
-        Some(stored) => {
+        Some(Duplicate { stored, .. }) => {
             let own = request(&fact).to_owned();
             let conflict = !own.is_empty() && conflicts(&fact, stored);
             fact = stored.clone();
@@ -146,18 +147,20 @@ impl Tally {
         }
     }
 
-    /// Adds the answer for facts, of which the first was report `indices[0]` and so on.
-    fn count(&mut self, facts: &[Fact], indices: &[usize], posted: &Posted) {
-        self.late += facts.iter().enumerate().filter(|(i, f)| late(f, posted.received_at(*i))).count();
-        for (&i, stored) in &posted.duplicates {
-            if !request(&facts[i]).is_empty() && conflicts(&facts[i], stored) {
-                let message = format!("409: another event has the id `{}`", request(&facts[i]));
-                self.error(indices[i], Wrong { field: "id", message });
+    /// Adds the answer for what was sent.
+    fn count(&mut self, sent: &Sent, posted: &Posted) {
+        self.late += posted.late;
+        for (&i, Duplicate { refused, stored }) in &posted.duplicates {
+            if let Some(own) = sent.own_ids.get(&i)
+                && conflicts(refused, stored)
+            {
+                let message = format!("409: another event has the id `{own}`");
+                self.error(sent.indices[i], Wrong { field: "id", message });
             } else {
                 self.duplicates += 1;
             }
         }
-        self.stored += facts.len() - posted.duplicates.len();
+        self.stored += sent.indices.len() - posted.duplicates.len();
     }
 
     /// Why it does not go on, and how much is stored nevertheless.
@@ -180,19 +183,33 @@ impl Tally {
     }
 }
 
-fn late(fact: &Fact, received_at: EventTime) -> bool {
-    received_at - fact.bucket() > gemba_schemas::fact::HORIZON
+/// What is remembered of facts that were sent to be stored.
+#[derive(Default)]
+struct Sent {
+    /// Which report each was.
+    indices: Vec<usize>,
+    /// The ids that clients chose.
+    own_ids: BTreeMap<usize, String>,
+}
+
+impl Sent {
+    fn note(&mut self, index: usize, fact: &Fact) {
+        if !request(fact).is_empty() {
+            self.own_ids.insert(self.indices.len(), request(fact).to_owned());
+        }
+        self.indices.push(index);
+    }
 }
 
 /// Up to 10,000 events: good ones are stored, bad ones are named.
 pub async fn batch(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
     let now = clock::now();
     let mut tally = Tally::default();
-    let (mut facts, mut indices) = (Vec::new(), Vec::new());
+    let (mut facts, mut sent) = (Vec::new(), Sent::default());
     let mut take = |index, fact: Result<Fact, Wrong>, tally: &mut Tally| match fact {
         Ok(fact) => {
+            sent.note(index, &fact);
             facts.push(fact);
-            indices.push(index);
         }
         Err(wrong) => tally.error(index, wrong),
     };
@@ -216,8 +233,8 @@ pub async fn batch(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Res
         }
     }
     if !facts.is_empty() {
-        let posted = post(&shared, facts.clone()).await?;
-        tally.count(&facts, &indices, &posted);
+        let posted = post(&shared, facts).await?;
+        tally.count(&sent, &posted);
     }
     tally.errors.sort_by_key(|e| e["index"].as_u64());
     Ok(tally.answer())
@@ -253,44 +270,45 @@ pub async fn stream(State(shared): State<Arc<Shared>>, mut body: Body) -> Result
         if end == 0 && rest.len() > LINE {
             return Err(Problem::bad("", format!("a line is longer than {LINE} bytes")));
         }
-        let (mut facts, mut indices) = (Vec::new(), Vec::new());
+        let (mut facts, mut sent) = (Vec::new(), Sent::default());
         let now = clock::now();
         for line in rest[..end].split(|b| *b == b'\n').filter(|l| !l.trim_ascii().is_empty()) {
             let index = tally.received;
             tally.received += 1;
             match quick::event(line).and_then(|e| e.fact(now)) {
                 Ok(fact) => {
+                    sent.note(index, &fact);
                     facts.push(fact);
-                    indices.push(index);
                 }
                 Err(wrong) => tally.error(index, wrong),
             }
         }
         rest.drain(..end);
         // One batch is parsed while the one before is stored.
-        let posted = if facts.is_empty() { None } else { Some((patiently(&shared, &facts).await?, facts, indices)) };
-        if let Some((answer, facts, indices)) = std::mem::replace(&mut waiting, posted) {
+        let posted = if facts.is_empty() { None } else { Some((patiently(&shared, facts).await, sent)) };
+        if let Some((answer, sent)) = std::mem::replace(&mut waiting, posted) {
             let posted = wait(answer).await.map_err(|problem| tally.so_far(problem))?;
-            tally.count(&facts, &indices, &posted);
+            tally.count(&sent, &posted);
         }
         if last {
             break;
         }
     }
-    if let Some((answer, facts, indices)) = waiting {
+    if let Some((answer, sent)) = waiting {
         let posted = wait(answer).await.map_err(|problem| tally.so_far(problem))?;
-        tally.count(&facts, &indices, &posted);
+        tally.count(&sent, &posted);
     }
     Ok(tally.answer())
 }
 
 /// Posts when there is room.
-async fn patiently(shared: &Shared, facts: &[Fact]) -> Result<Answer<Posted>, Problem> {
+async fn patiently(shared: &Shared, mut facts: Vec<Fact>) -> Answer<Posted> {
     loop {
-        match shared.inbox.post(facts.to_vec()) {
-            Ok(answer) => return Ok(answer),
-            Err(Busy) => tokio::time::sleep(Duration::from_millis(5)).await,
+        match shared.inbox.post(facts) {
+            Ok(answer) => return answer,
+            Err(Busy(again)) => facts = again,
         }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -372,7 +390,7 @@ fn no_json(error: &impl Display) -> Problem {
 async fn post(shared: &Shared, facts: Vec<Fact>) -> Result<Posted, Problem> {
     match shared.inbox.post(facts) {
         Ok(answer) => wait(answer).await,
-        Err(Busy) => Err(Problem::new(
+        Err(Busy(_)) => Err(Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             None,
             format!("{} facts wait to be stored; ask again in a second", shared.inbox.waiting()),

@@ -7,7 +7,8 @@
 //! they are sums of rows, and rows stay.
 //!
 //! Order: the manifest says so, durably; then the caller takes the facts out of correlate. A crash in between leaves facts
-//! that the next start does not load. `coverage` is always loaded: it is small, and by it footage is known to have been read.
+//! that the next start does not load. `coverage` is always loaded: it is small, and by it footage is known to have been
+//! read; and so is what was late when it came.
 
 use super::Lake;
 use super::manifest::{LakeFile, Part};
@@ -17,6 +18,8 @@ use crate::error::SinkError;
 use gemba_schemas::calendar::Day;
 use gemba_schemas::fact::{Fact, FactKind, HORIZON};
 use gemba_schemas::time::EventTime;
+use gemba_schemas::view::ViewKind;
+use std::collections::BTreeSet;
 
 /// A day of facts of one kind that was sealed just now.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +58,21 @@ impl Lake {
             Ok(())
         })?;
         Ok(all)
+    }
+
+    /// Hands every fact that was late when it came, and whose day is sealed, to `f`: they count nowhere, but a second one is
+    /// to be known as such. The rows of `late_facts` say on which days to look.
+    pub fn late_facts(&self, f: &mut dyn FnMut(Vec<Fact>) -> Result<(), SinkError>) -> Result<(), SinkError> {
+        let rows = self.manifest.of(Part::Views, ViewKind::LateFact.table_name());
+        let dates: BTreeSet<&String> = rows.map(|file| &file.date).collect();
+        for &kind in FactKind::ALL.iter().filter(|kind| kind.is_client()) {
+            let sealed = |file: &LakeFile| !self.is_loaded(kind, file) && dates.contains(&file.date);
+            self.read_files(kind, sealed, "", &mut |mut facts| {
+                facts.retain(Fact::is_late);
+                if facts.is_empty() { Ok(()) } else { f(facts) }
+            })?;
+        }
+        Ok(())
     }
 
     /// Whether the facts of this file are loaded.

@@ -138,6 +138,14 @@ fn resident() -> u64 {
     line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
+/// CPU time of a process, s.
+fn cpu(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<i64> = stat.rsplit(')').next().unwrap_or("").split(' ').filter_map(|n| n.parse().ok()).collect();
+    // utime and stime, the 14th and 15th of all; state and ppid come first after the name. A hundredth of a second each.
+    fields.get(10..12).map_or(0.0, |times| times.iter().sum::<i64>() as f64 / 100.0)
+}
+
 fn percentile(sorted: &[Duration], share: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3
 }
@@ -284,11 +292,12 @@ fn over_http(lines: &[String]) {
     let connect = || TcpStream::connect(&server.1).expect("a connection");
     let (most, rest) = lines.split_at(lines.len() - 2_000);
     let body = most.join("\n") + "\n";
-    let began = Instant::now();
+    let (began, busy) = (Instant::now(), cpu(server.0.id()));
     let answer = ask(&mut connect(), "POST /api/v1/events/stream", body.as_bytes());
     println!(
-        "durable over HTTP, lines of JSON through journal, correlate, snapshot and store: {:.0} k events/s: {}",
+        "durable over HTTP, lines of JSON through journal, correlate, snapshot and store: {:.0} k events/s, {:.1} us of CPU each: {}",
         most.len() as f64 / began.elapsed().as_secs_f64() / 1e3,
+        (cpu(server.0.id()) - busy) * 1e6 / most.len() as f64,
         String::from_utf8_lossy(&answer),
     );
     println!("journal: {:.0} bytes an event", size(&data.join("journal")) as f64 / most.len() as f64);

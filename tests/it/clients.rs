@@ -5,6 +5,8 @@ use crate::command::{Running, gemba, interrupt, kill, start, write};
 use crate::endpoint::{address, get, ready, send};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -215,6 +217,27 @@ fn a_stream_of_lines_comes_to_the_sums_of_its_events() {
     assert_eq!(get(&address, "/api/v1/productivity/moon", &[]).status, 404);
     let drift = get(&address, "/api/v1/drift", &[]).json();
     assert_eq!(drift["sources"][0]["source"], "S3");
+    interrupt(server).with(0);
+}
+
+#[test]
+fn a_stream_that_goes_on_is_stored_while_it_does() {
+    let folder = site();
+    let (server, address) = serve(folder.path());
+    let mut stream = TcpStream::connect(&address).expect("a connection");
+    let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
+    let head =
+        "POST /api/v1/events/stream HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+    let (one, other) = (event(&ago(1, 0), "W1", "working", ""), event(&ago(1, 0), "W2", "working", ""));
+    // The second line is not whole yet.
+    let (begin, end) = other.split_at(40);
+    stream.write_all(format!("{head}{}", chunk(&format!("{one}\n{begin}"))).as_bytes()).expect("sent");
+    rows(&address, "worker_hours", 1);
+    stream.write_all(format!("{}0\r\n\r\n", chunk(end)).as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.contains(r#""successfully_stored":2,"total_received":2"#), "{answer}");
+    rows(&address, "worker_hours", 2);
     interrupt(server).with(0);
 }
 

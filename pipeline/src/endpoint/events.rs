@@ -18,7 +18,7 @@ use gemba_sinks::{EventRange, MOST_WITHDRAWN};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +27,12 @@ use std::time::Duration;
 const BATCH: usize = 10_000;
 /// The longest line of a stream, bytes.
 const LINE: usize = 64 << 10;
+/// Bytes of a stream that are stored together.
+const GOOD_DEAL: usize = 1 << 20;
+/// How long a stream may pause before what came is stored.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Such parts of a stream that may be stored while the next one is read.
+const UNDER_WAY: usize = 2;
 /// Errors that an answer lists; a stream may have more, and they are counted.
 const LISTED: usize = BATCH;
 
@@ -251,21 +257,10 @@ fn sized(events: usize) -> Result<usize, Problem> {
 pub async fn stream(State(shared): State<Arc<Shared>>, mut body: Body) -> Result<Response, Problem> {
     let mut tally = Tally::default();
     let mut rest: Vec<u8> = Vec::new();
-    let mut waiting = None;
-    loop {
-        let (chunk, last) = match body.frame().await {
-            Some(Ok(frame)) => (frame.into_data().unwrap_or_default(), false),
-            Some(Err(error)) => return Err(Problem::bad("", format!("the stream broke off: {error}"))),
-            None => (Bytes::new(), true),
-        };
-        rest.extend_from_slice(&chunk);
-        if last && !rest.is_empty() && rest.last() != Some(&b'\n') {
-            rest.push(b'\n');
-        }
-        // Small chunks are gathered, so that a sync serves many.
-        if !last && rest.len() < (256 << 10) {
-            continue;
-        }
+    let mut waiting: VecDeque<(Answer<Posted>, Sent)> = VecDeque::new();
+    let mut last = false;
+    while !last {
+        last = gather(&mut body, &mut rest).await?;
         let end = rest.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
         if end == 0 && rest.len() > LINE {
             return Err(Problem::bad("", format!("a line is longer than {LINE} bytes")));
@@ -284,21 +279,42 @@ pub async fn stream(State(shared): State<Arc<Shared>>, mut body: Body) -> Result
             }
         }
         rest.drain(..end);
-        // One batch is parsed while the one before is stored.
-        let posted = if facts.is_empty() { None } else { Some((patiently(&shared, facts).await, sent)) };
-        if let Some((answer, sent)) = std::mem::replace(&mut waiting, posted) {
+        if !facts.is_empty() {
+            waiting.push_back((patiently(&shared, facts).await, sent));
+        }
+        while waiting.len() > if last { 0 } else { UNDER_WAY }
+            && let Some((answer, sent)) = waiting.pop_front()
+        {
             let posted = wait(answer).await.map_err(|problem| tally.so_far(problem))?;
             tally.count(&sent, &posted);
         }
-        if last {
-            break;
-        }
-    }
-    if let Some((answer, sent)) = waiting {
-        let posted = wait(answer).await.map_err(|problem| tally.so_far(problem))?;
-        tally.count(&sent, &posted);
     }
     Ok(tally.answer())
+}
+
+/// Reads on until there is a good deal of lines, or some and no more at the moment: a sync serves many. True at the end.
+async fn gather(body: &mut Body, rest: &mut Vec<u8>) -> Result<bool, Problem> {
+    while rest.len() < GOOD_DEAL {
+        let frame = if rest.contains(&b'\n') {
+            match tokio::time::timeout(PAUSE, body.frame()).await {
+                Ok(frame) => frame,
+                Err(_) => return Ok(false),
+            }
+        } else {
+            body.frame().await
+        };
+        match frame {
+            Some(Ok(frame)) => rest.extend_from_slice(&frame.into_data().unwrap_or_default()),
+            Some(Err(error)) => return Err(Problem::bad("", format!("the stream broke off: {error}"))),
+            None => {
+                if rest.last().is_some_and(|b| *b != b'\n') {
+                    rest.push(b'\n');
+                }
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Posts when there is room.

@@ -104,9 +104,9 @@ impl Overlay {
         }
         for row in rows {
             match row {
-                ViewRow::PackingSession(r) if r.camera == name => overlay.sessions.push(r.clone()),
-                ViewRow::ZoneVisit(r) if r.camera == name => overlay.visits.push(r.clone()),
-                ViewRow::LineCrossing(r) if r.camera == name => overlay.crossings.push(r.clone()),
+                ViewRow::PackingSession(r) if r.camera == name => overlay.sessions.push((**r).clone()),
+                ViewRow::ZoneVisit(r) if r.camera == name => overlay.visits.push((**r).clone()),
+                ViewRow::LineCrossing(r) if r.camera == name => overlay.crossings.push((**r).clone()),
                 _ => {}
             }
         }

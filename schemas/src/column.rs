@@ -14,6 +14,7 @@ use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Field, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt16Type,
     UInt32Type, UInt64Type,
 };
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// A stored column could not be read back as the type the row declares.
@@ -60,14 +61,52 @@ pub trait Column: Sized {
     }
 }
 
-/// One part of a row's key, comparable and printable.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// One part of a row's key, comparable and printable. Names are compared as the texts that they are.
+#[derive(Clone, Debug)]
 pub enum KeyPart {
     /// Integers and instants.
     Int(i64),
-    /// Names and texts.
+    /// Names, of which there are few.
+    Name(Name),
+    /// Other texts.
     Text(String),
 }
+
+impl KeyPart {
+    /// The text; `None` of a number.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Int(_) => None,
+            Self::Name(name) => Some(name.as_str()),
+            Self::Text(text) => Some(text),
+        }
+    }
+}
+
+impl Ord for KeyPart {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Int(a), Self::Int(b)) => a.cmp(b),
+            (Self::Name(a), Self::Name(b)) if a == b => Ordering::Equal,
+            // A number has no text and comes first.
+            _ => self.text().cmp(&other.text()),
+        }
+    }
+}
+
+impl PartialOrd for KeyPart {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for KeyPart {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for KeyPart {}
 
 fn wrong<T: Column>(array: &ArrayRef) -> ColumnError {
     ColumnError::Type { found: array.data_type().to_string(), expected: T::data_type().to_string() }
@@ -185,7 +224,7 @@ impl Column for Name {
             .collect())
     }
     fn key(&self) -> KeyPart {
-        KeyPart::Text(self.as_str().into())
+        KeyPart::Name(*self)
     }
 }
 
@@ -341,7 +380,7 @@ macro_rules! text_enum {
                 }).collect()
             }
             fn key(&self) -> $crate::column::KeyPart {
-                $crate::column::KeyPart::Text(self.as_str().into())
+                $crate::column::KeyPart::Name($crate::id::Name::new(self.as_str()))
             }
         }
     };

@@ -27,6 +27,7 @@ pub mod live;
 #[cfg(test)]
 mod samples;
 pub mod store;
+mod sums;
 mod verify;
 
 pub use crash::CRASH_POINTS;
@@ -41,4 +42,5 @@ pub use lake::{
 };
 pub use live::Live;
 pub use store::{Base, Epoch, EpochRow, PROBE_DAMAGED, Page, RowQuery, Store, StoreReader, probe};
+pub use sums::WorkSum;
 pub use verify::{Finding, Report, verify};

@@ -1,12 +1,14 @@
 //! The live snapshot: the views as of the last complete tick, in memory, ahead of the store by at most an epoch.
 //!
 //! In: the changes of complete ticks. Out: rows by view and time, for whoever waits for an answer: each read sees
-//! whole ticks. State: every row of every view, in order of bucket and key.
+//! whole ticks. State: every row of every view, in order of bucket and key; sums of work by day.
 
+use crate::sums::{WorkSum, WorkSums};
 use gemba_schemas::column::KeyPart;
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Bound;
 use std::sync::{RwLock, RwLockReadGuard};
 
@@ -17,6 +19,7 @@ type Place = (EventTime, Vec<KeyPart>);
 pub struct Snapshot {
     tick: Tick,
     views: BTreeMap<ViewKind, BTreeMap<Place, ViewRow>>,
+    work: WorkSums,
 }
 
 impl Snapshot {
@@ -33,6 +36,11 @@ impl Snapshot {
         rows.into_iter().flat_map(move |rows| rows.range(range.clone()).map(|(_, row)| row))
     }
 
+    /// The sums over the hours of workers, or of stations, that begin in `[from, to)`, by name.
+    pub fn work(&self, view: ViewKind, from: EventTime, to: EventTime) -> BTreeMap<&'static str, WorkSum> {
+        self.work.of(view, (from, to), |from, to| self.rows(view, from, to))
+    }
+
     /// The number of rows of a view.
     pub fn count(&self, view: ViewKind) -> usize {
         self.views.get(&view).map_or(0, BTreeMap::len)
@@ -47,14 +55,20 @@ impl Live {
     /// Moves to a tick: `changes` are net, each −1 or +1.
     pub fn advance(&self, tick: Tick, changes: &[(ViewRow, i64)]) {
         let mut snapshot = self.0.write().unwrap_or_else(|e| e.into_inner());
-        // What leaves first: the row that comes may have its key.
-        for (row, _) in changes.iter().filter(|(_, diff)| *diff < 0) {
-            if let Some(rows) = snapshot.views.get_mut(&row.kind()) {
-                rows.remove(&(row.bucket(), row.key()));
-            }
-        }
+        let Snapshot { views, work, .. } = &mut *snapshot;
+        // What comes takes the place of what leaves under its key, and that is then gone already.
         for (row, _) in changes.iter().filter(|(_, diff)| *diff > 0) {
-            snapshot.views.entry(row.kind()).or_default().insert((row.bucket(), row.key()), row.clone());
+            work.change(row, 1);
+            views.entry(row.kind()).or_default().insert((row.bucket(), row.key()), row.clone());
+        }
+        for (row, _) in changes.iter().filter(|(_, diff)| *diff < 0) {
+            work.change(row, -1);
+            if let Some(rows) = views.get_mut(&row.kind())
+                && let Entry::Occupied(entry) = rows.entry((row.bucket(), row.key()))
+                && entry.get() == row
+            {
+                entry.remove();
+            }
         }
         snapshot.tick = tick;
     }

@@ -316,7 +316,7 @@ fn occupancy_is_reset_and_says_what_was_taken_away() {
     facts.push(coverage(three + 60.0, three + 90.0, CoverageEnd::Continues));
     let rows = once(facts, vec![line(), clock()], s(three + 90.0));
     let minutes: Vec<&OccupancyMinute> =
-        rows.iter().filter_map(|r| if let ViewRow::OccupancyMinute(m) = r { Some(m) } else { None }).collect();
+        rows.iter().filter_map(|r| if let ViewRow::OccupancyMinute(m) = r { Some(&**m) } else { None }).collect();
     assert_eq!(minutes.len(), 2);
     assert_eq!(minutes[0].scope_kind, ScopeKind::Line);
     assert_eq!((minutes[0].entries, minutes[0].max, minutes[0].min, minutes[0].last), (2, 2, 0, 2));

@@ -39,7 +39,7 @@ fn alerts(facts: Vec<Fact>, mut rules: Vec<Rule>) -> Vec<Alert> {
 
 fn of(rows: Vec<ViewRow>) -> Vec<Alert> {
     let mut alerts: Vec<_> =
-        rows.into_iter().filter_map(|r| if let ViewRow::Alert(a) = r { Some(a) } else { None }).collect();
+        rows.into_iter().filter_map(|r| if let ViewRow::Alert(a) = r { Some(*a) } else { None }).collect();
     alerts.sort_by_key(|a| (a.camera.as_str(), a.opened));
     alerts
 }

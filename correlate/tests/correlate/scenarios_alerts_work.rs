@@ -49,7 +49,7 @@ fn alerts(facts: Vec<Fact>, rules: Vec<Rule>) -> Vec<Alert> {
     let rules = rules.into_iter().map(|r| (r, 1)).collect();
     let rows = run(vec![(facts.into_iter().map(|f| (f, 1)).collect(), rules, vec![])]);
     let mut alerts: Vec<_> =
-        rows.into_iter().filter_map(|r| if let ViewRow::Alert(a) = r { Some(a) } else { None }).collect();
+        rows.into_iter().filter_map(|r| if let ViewRow::Alert(a) = r { Some(*a) } else { None }).collect();
     alerts.sort_by_key(|a| a.opened);
     alerts
 }

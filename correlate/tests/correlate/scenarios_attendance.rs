@@ -61,7 +61,7 @@ fn shift(hours: [i64; 2], weekdays: &[u8]) -> Vec<Rule> {
 
 fn days(rows: Vec<ViewRow>) -> Vec<AttendanceDay> {
     let mut days: Vec<_> =
-        rows.into_iter().filter_map(|r| if let ViewRow::AttendanceDay(d) = r { Some(d) } else { None }).collect();
+        rows.into_iter().filter_map(|r| if let ViewRow::AttendanceDay(d) = r { Some(*d) } else { None }).collect();
     days.sort_by_key(|d| d.day);
     days
 }

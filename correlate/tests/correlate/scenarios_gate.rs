@@ -43,7 +43,7 @@ fn listed(list: PlateList, reason: &str, times: [Option<i64>; 3]) -> Rule {
 fn events(facts: Vec<Fact>, rules: Vec<Rule>) -> Vec<GateEvent> {
     let rows = once(facts, rules, s(0));
     let mut events: Vec<_> =
-        rows.into_iter().filter_map(|r| if let ViewRow::GateEvent(e) = r { Some(e) } else { None }).collect();
+        rows.into_iter().filter_map(|r| if let ViewRow::GateEvent(e) = r { Some(*e) } else { None }).collect();
     events.sort_by_key(|e| e.arrived);
     events
 }

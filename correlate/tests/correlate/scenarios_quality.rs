@@ -55,7 +55,7 @@ fn bench() -> Vec<Fact> {
 
 fn hours(facts: Vec<Fact>) -> Vec<QualityHour> {
     let rows = once(facts, vec![profile(), clock()], s(2.0 * HOUR));
-    rows.into_iter().filter_map(|r| if let ViewRow::QualityHour(h) = r { Some(h) } else { None }).collect()
+    rows.into_iter().filter_map(|r| if let ViewRow::QualityHour(h) = r { Some(*h) } else { None }).collect()
 }
 
 #[test]

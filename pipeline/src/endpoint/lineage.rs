@@ -64,10 +64,10 @@ pub async fn facts(
 fn is_key(key: &[KeyPart], parts: &[&str]) -> bool {
     key.len() == parts.len()
         && key.iter().zip(parts).all(|(part, text)| match part {
-            KeyPart::Text(own) => own == text,
             KeyPart::Int(own) => {
                 text.parse() == Ok(*own) || EventTime::parse(text).is_some_and(|instant| instant.0 == *own)
             }
+            _ => part.text() == Some(text),
         })
 }
 

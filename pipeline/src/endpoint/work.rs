@@ -6,12 +6,10 @@ use super::{Problem, Shared};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use gemba_schemas::id::Name;
-use gemba_schemas::time::EventTime;
-use gemba_schemas::view::{ViewKind, ViewRow};
-use serde::Deserialize;
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use gemba_schemas::time::{EventTime, Tick};
+use gemba_schemas::view::ViewKind;
+use gemba_sinks::WorkSum;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Which hours.
@@ -34,61 +32,18 @@ impl Range {
     }
 }
 
-/// Sums over hours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Sum {
-    active: i64,
-    idle: i64,
-    absent: i64,
-    units: u64,
-    events: u64,
+/// Active share of active and idle time, percent; `None` without any.
+fn utilisation(s: &WorkSum) -> Option<f64> {
+    let there = s.active + s.idle;
+    (there > 0).then(|| s.active as f64 * 100.0 / there as f64)
 }
 
-impl Sum {
-    fn of(row: &ViewRow) -> Option<(Name, Self)> {
-        match row {
-            ViewRow::WorkerHour(r) => {
-                let (active, idle, absent) = (r.active_us.0, r.idle_us.0, r.absent_us.0);
-                Some((r.worker, Self { active, idle, absent, units: r.units, events: r.events }))
-            }
-            ViewRow::StationHour(r) => {
-                let (active, idle, absent) = (r.working_us.0, r.idle_us.0, r.absent_us.0);
-                Some((r.station, Self { active, idle, absent, units: r.units, events: r.events }))
-            }
-            _ => None,
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.active += other.active;
-        self.idle += other.idle;
-        self.absent += other.absent;
-        self.units += other.units;
-        self.events += other.events;
-    }
-
-    /// Active share of active and idle time, percent; `None` without any.
-    fn utilisation(&self) -> Option<f64> {
-        let there = self.active + self.idle;
-        (there > 0).then(|| self.active as f64 * 100.0 / there as f64)
-    }
-
-    fn per_hour(&self, time: i64) -> Option<f64> {
-        (time > 0).then(|| self.units as f64 * 3.6e9 / time as f64)
-    }
+fn per_hour(units: i64, time: i64) -> Option<f64> {
+    (time > 0).then(|| units as f64 * 3.6e9 / time as f64)
 }
 
 fn seconds(micros: i64) -> f64 {
     micros as f64 / 1e6
-}
-
-fn sums(shared: &Shared, view: ViewKind, (from, to): (EventTime, EventTime)) -> (u64, BTreeMap<&'static str, Sum>) {
-    let snapshot = shared.live.read();
-    let mut sums: BTreeMap<&'static str, Sum> = BTreeMap::new();
-    for (name, sum) in snapshot.rows(view, from, to).filter_map(Sum::of) {
-        sums.entry(name.as_str()).or_default().add(&sum);
-    }
-    (snapshot.tick(), sums)
 }
 
 /// The sums of workers, of stations, or of the floor.
@@ -99,59 +54,144 @@ pub async fn productivity(
 ) -> Result<Response, Problem> {
     let Query(range) = range.map_err(|e| Problem::bad("", e.body_text()))?;
     let bounds = range.bounds()?;
-    let answer = match of.as_str() {
+    let snapshot = shared.live.read();
+    let of_view = |view| snapshot.work(view, bounds.0, bounds.1);
+    let tick = snapshot.tick();
+    // The answer is written when the snapshot is not held any more.
+    match of.as_str() {
         "workers" => {
-            let (tick, sums) = sums(&shared, ViewKind::WorkerHour, bounds);
-            json!({ "tick": tick, "workers": sums.iter().map(|(name, s)| worker(name, s)).collect::<Vec<_>>() })
+            let sums = of_view(ViewKind::WorkerHour);
+            drop(snapshot);
+            let workers = sums.iter().map(|(name, s)| Worker::of(name, s)).collect();
+            Ok(axum::Json(Workers { tick, workers }).into_response())
         }
         "stations" => {
-            let (tick, sums) = sums(&shared, ViewKind::StationHour, bounds);
-            json!({ "tick": tick, "stations": sums.iter().map(|(name, s)| station(name, s)).collect::<Vec<_>>() })
+            let sums = of_view(ViewKind::StationHour);
+            drop(snapshot);
+            let stations = sums.iter().map(|(name, s)| Station::of(name, s)).collect();
+            Ok(axum::Json(Stations { tick, stations }).into_response())
         }
         "floor" => {
-            let (tick, workers) = sums(&shared, ViewKind::WorkerHour, bounds);
-            let (_, stations) = sums(&shared, ViewKind::StationHour, bounds);
-            floor(tick, workers.values(), stations.values())
+            let (workers, stations) = (of_view(ViewKind::WorkerHour), of_view(ViewKind::StationHour));
+            drop(snapshot);
+            Ok(axum::Json(Floor::of(tick, workers.values(), stations.values())).into_response())
         }
         other => {
             let message = format!("`{other}` is none of workers, stations, floor");
-            return Err(Problem::new(StatusCode::NOT_FOUND, None, message));
+            Err(Problem::new(StatusCode::NOT_FOUND, None, message))
         }
-    };
-    Ok(axum::Json(answer).into_response())
-}
-
-fn worker(name: &str, s: &Sum) -> Value {
-    json!({
-        "worker_id": name, "active_s": seconds(s.active), "idle_s": seconds(s.idle), "absent_s": seconds(s.absent),
-        "units": s.units, "events": s.events, "utilisation_percent": s.utilisation(),
-        "units_per_hour": s.per_hour(s.active),
-    })
-}
-
-fn station(name: &str, s: &Sum) -> Value {
-    json!({
-        "workstation_id": name, "occupancy_s": seconds(s.active + s.idle), "working_s": seconds(s.active),
-        "idle_s": seconds(s.idle), "units": s.units, "events": s.events, "utilisation_percent": s.utilisation(),
-        "throughput_per_hour": s.per_hour(s.active + s.idle),
-    })
-}
-
-/// Sums over workers, and the means of the utilisations of those with any time.
-fn floor<'a>(tick: u64, workers: impl Iterator<Item = &'a Sum>, stations: impl Iterator<Item = &'a Sum>) -> Value {
-    let (mut total, mut shares) = (Sum::default(), Vec::new());
-    for sum in workers {
-        total.add(sum);
-        shares.extend(sum.utilisation());
     }
-    let station_shares: Vec<_> = stations.filter_map(Sum::utilisation).collect();
-    let mean = |all: &[f64]| (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64);
-    json!({
-        "tick": tick, "active_s": seconds(total.active), "idle_s": seconds(total.idle),
-        "absent_s": seconds(total.absent), "units": total.units, "events": total.events,
-        "units_per_hour": total.per_hour(total.active), "workers": shares.len(), "stations": station_shares.len(),
-        "mean_worker_utilisation_percent": mean(&shares), "mean_station_utilisation_percent": mean(&station_shares),
-    })
+}
+
+#[derive(Serialize)]
+struct Workers<'a> {
+    tick: Tick,
+    workers: Vec<Worker<'a>>,
+}
+
+#[derive(Serialize)]
+struct Worker<'a> {
+    worker_id: &'a str,
+    active_s: f64,
+    idle_s: f64,
+    absent_s: f64,
+    units: i64,
+    events: i64,
+    utilisation_percent: Option<f64>,
+    units_per_hour: Option<f64>,
+}
+
+impl<'a> Worker<'a> {
+    fn of(worker_id: &'a str, s: &WorkSum) -> Self {
+        Self {
+            worker_id,
+            active_s: seconds(s.active),
+            idle_s: seconds(s.idle),
+            absent_s: seconds(s.absent),
+            units: s.units,
+            events: s.events,
+            utilisation_percent: utilisation(s),
+            units_per_hour: per_hour(s.units, s.active),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Stations<'a> {
+    tick: Tick,
+    stations: Vec<Station<'a>>,
+}
+
+#[derive(Serialize)]
+struct Station<'a> {
+    workstation_id: &'a str,
+    occupancy_s: f64,
+    working_s: f64,
+    idle_s: f64,
+    units: i64,
+    events: i64,
+    utilisation_percent: Option<f64>,
+    throughput_per_hour: Option<f64>,
+}
+
+impl<'a> Station<'a> {
+    fn of(workstation_id: &'a str, s: &WorkSum) -> Self {
+        Self {
+            workstation_id,
+            occupancy_s: seconds(s.active + s.idle),
+            working_s: seconds(s.active),
+            idle_s: seconds(s.idle),
+            units: s.units,
+            events: s.events,
+            utilisation_percent: utilisation(s),
+            throughput_per_hour: per_hour(s.units, s.active + s.idle),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Floor {
+    tick: Tick,
+    active_s: f64,
+    idle_s: f64,
+    absent_s: f64,
+    units: i64,
+    events: i64,
+    units_per_hour: Option<f64>,
+    workers: usize,
+    stations: usize,
+    mean_worker_utilisation_percent: Option<f64>,
+    mean_station_utilisation_percent: Option<f64>,
+}
+
+impl Floor {
+    /// Sums over workers, and the means of the utilisations of those with any time.
+    fn of<'a>(
+        tick: Tick,
+        workers: impl Iterator<Item = &'a WorkSum>,
+        stations: impl Iterator<Item = &'a WorkSum>,
+    ) -> Self {
+        let (mut total, mut shares) = (WorkSum::default(), Vec::new());
+        for sum in workers {
+            total.add(sum, 1);
+            shares.extend(utilisation(sum));
+        }
+        let station_shares: Vec<_> = stations.filter_map(utilisation).collect();
+        let mean = |all: &[f64]| (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64);
+        Self {
+            tick,
+            active_s: seconds(total.active),
+            idle_s: seconds(total.idle),
+            absent_s: seconds(total.absent),
+            units: total.units,
+            events: total.events,
+            units_per_hour: per_hour(total.units, total.active),
+            workers: shares.len(),
+            stations: station_shares.len(),
+            mean_worker_utilisation_percent: mean(&shares),
+            mean_station_utilisation_percent: mean(&station_shares),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -162,16 +202,16 @@ mod tests {
     fn shares_and_rates_leave_absence_out() {
         // Three hours at work, one idle, two absent, 40 units: 3/4 of the time there, 40 units in three hours.
         let hour = 3_600_000_000;
-        let sum = Sum { active: 3 * hour, idle: hour, absent: 2 * hour, units: 40, events: 72 };
-        assert_eq!(sum.utilisation(), Some(75.0));
-        assert_eq!(worker("W", &sum)["units_per_hour"], json!(40.0 / 3.0));
-        assert_eq!(station("S", &sum)["throughput_per_hour"], json!(10.0));
-        let away = Sum { absent: hour, ..Sum::default() };
-        assert_eq!((away.utilisation(), away.per_hour(away.active)), (None, None));
+        let sum = WorkSum { active: 3 * hour, idle: hour, absent: 2 * hour, units: 40, events: 72 };
+        assert_eq!(utilisation(&sum), Some(75.0));
+        assert_eq!(Worker::of("W", &sum).units_per_hour, Some(40.0 / 3.0));
+        assert_eq!(Station::of("S", &sum).throughput_per_hour, Some(10.0));
+        let away = WorkSum { absent: hour, ..WorkSum::default() };
+        assert_eq!((utilisation(&away), per_hour(away.units, away.active)), (None, None));
         // The mean is of those who were there: 75 and 25 %, not the one who was away.
-        let half = Sum { active: hour, idle: 3 * hour, ..Sum::default() };
-        let floor = floor(1, [&sum, &away, &half].into_iter(), [].into_iter());
-        assert_eq!((&floor["mean_worker_utilisation_percent"], &floor["workers"]), (&json!(50.0), &json!(2)));
-        assert_eq!(floor["mean_station_utilisation_percent"], Value::Null);
+        let half = WorkSum { active: hour, idle: 3 * hour, ..WorkSum::default() };
+        let floor = Floor::of(1, [&sum, &away, &half].into_iter(), [].into_iter());
+        assert_eq!((floor.mean_worker_utilisation_percent, floor.workers), (Some(50.0), 2));
+        assert_eq!(floor.mean_station_utilisation_percent, None);
     }
 }

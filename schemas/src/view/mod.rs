@@ -25,28 +25,31 @@ pub use productivity::{FloorHour, NameKind, StationHour, Unregistered, WorkerHou
 pub use quality::{QualityCamera, QualityHour};
 pub use zones::{LineCrossing, VisitEnd, ZoneVisit};
 
+use std::borrow::Borrow;
+
 macro_rules! views {
-    ($($variant:ident,)+) => {
-        /// A row of any view. Closed: a new view is a variant here.
+    ($($variant:ident: $stored:ty,)+) => {
+        /// A row of any view. Closed: a new view is a variant here. Rows are moved often; those of views that change with
+        /// every event lie in it, the others are boxed.
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-        pub enum ViewRow { $(#[doc = concat!("See [`", stringify!($variant), "`].")] $variant($variant),)+ }
+        pub enum ViewRow { $(#[doc = concat!("See [`", stringify!($variant), "`].")] $variant($stored),)+ }
 
         /// The views, each a table of the store and the lake.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum ViewKind { $(#[doc = concat!("See [`", stringify!($variant), "`].")] $variant,)+ }
 
-        $(impl From<$variant> for ViewRow { fn from(row: $variant) -> Self { Self::$variant(row) } })+
+        $(impl From<$variant> for ViewRow { fn from(row: $variant) -> Self { Self::$variant(<$stored>::from(row)) } })+
 
         impl ViewRow {
             /// The view it belongs to.
             pub fn kind(&self) -> ViewKind { match self { $(Self::$variant(_) => ViewKind::$variant,)+ } }
             /// The values of the key columns.
             pub fn key(&self) -> Vec<crate::column::KeyPart> {
-                match self { $(Self::$variant(r) => crate::row::Row::key(r),)+ }
+                match self { $(Self::$variant(r) => crate::row::Row::key(Borrow::<$variant>::borrow(r)),)+ }
             }
             /// The event time by which it is bucketed.
             pub fn bucket(&self) -> crate::time::EventTime {
-                match self { $(Self::$variant(r) => crate::row::Row::bucket(r),)+ }
+                match self { $(Self::$variant(r) => crate::row::Row::bucket(Borrow::<$variant>::borrow(r)),)+ }
             }
         }
 
@@ -69,7 +72,7 @@ macro_rules! views {
             /// The rows of this view among `rows`, as one Arrow batch in order.
             pub fn encode<'a>(self, rows: impl Iterator<Item = &'a ViewRow> + Clone) -> arrow::array::RecordBatch {
                 match self { $(Self::$variant => <$variant as crate::row::Row>::encode(rows.filter_map(|r| match r {
-                    ViewRow::$variant(r) => Some(r),
+                    ViewRow::$variant(r) => Some(Borrow::<$variant>::borrow(r)),
                     #[allow(unreachable_patterns, reason = "with one kind alone")]
                     _ => None,
                 })),)+ }
@@ -85,8 +88,26 @@ macro_rules! views {
 }
 
 views! {
-    PackingSession, ZoneVisit, LineCrossing, OccupancyMinute, OccupancyHour, CoverageHour,
-    WorkerHour, StationHour, FloorHour, Unregistered, DriftHour, RetrainRequest, LateFact,
-    OccupancyDay, OccupancyMonth, DwellDay, QualityHour, QualityCamera, Alert,
-    AttendanceDay, GateEvent, GateReadHour,
+    PackingSession: Box<PackingSession>,
+    ZoneVisit: Box<ZoneVisit>,
+    LineCrossing: Box<LineCrossing>,
+    OccupancyMinute: Box<OccupancyMinute>,
+    OccupancyHour: Box<OccupancyHour>,
+    CoverageHour: Box<CoverageHour>,
+    WorkerHour: WorkerHour,
+    StationHour: StationHour,
+    FloorHour: Box<FloorHour>,
+    Unregistered: Unregistered,
+    DriftHour: DriftHour,
+    RetrainRequest: Box<RetrainRequest>,
+    LateFact: LateFact,
+    OccupancyDay: Box<OccupancyDay>,
+    OccupancyMonth: Box<OccupancyMonth>,
+    DwellDay: DwellDay,
+    QualityHour: Box<QualityHour>,
+    QualityCamera: QualityCamera,
+    Alert: Box<Alert>,
+    AttendanceDay: Box<AttendanceDay>,
+    GateEvent: Box<GateEvent>,
+    GateReadHour: GateReadHour,
 }

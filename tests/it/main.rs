@@ -14,6 +14,7 @@ mod browser;
 mod cli;
 mod clients;
 mod command;
+mod damage;
 mod disk;
 mod endpoint;
 mod footage;

@@ -128,6 +128,7 @@ impl Committer {
             self.receive_one();
         }
         self.settle_loaded(tick, seq)?;
+        self.report_damage(&loaded);
         Ok(loaded)
     }
 

@@ -9,6 +9,7 @@
     reason = "tests fail by panicking, and have deadlines and threads of their own"
 )]
 
+mod analyst;
 mod bad_input;
 mod browser;
 mod cli;

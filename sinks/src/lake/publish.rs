@@ -81,7 +81,11 @@ impl Lake {
             made: Vec::new(),
             now,
         };
-        let expired = attempt.next.expire(now, self.grace.as_secs());
+        // An analyst may still read them through a catalog that could not be replaced.
+        let expired = match self.catalog_stale {
+            false => attempt.next.expire(now, self.grace.as_secs()),
+            true => Vec::new(),
+        };
         let prepared = attempt.prepare(&p, &dirty, self.compacted_bytes);
         let Attempt { mut next, made, .. } = attempt;
         if let Err(error) = prepared {

@@ -20,6 +20,7 @@ mod disk;
 mod endpoint;
 mod footage;
 mod golden;
+mod golden_data;
 mod keep;
 mod power;
 mod replay;

@@ -283,7 +283,10 @@ impl Attempt<'_> {
             for (camera, own) in files.iter().flat_map(|f| &f.generations) {
                 generations.entry(camera.clone()).or_default().extend(own);
             }
+            let (table, date) = files.first().map_or(("", ""), |f| (&f.table, &f.date));
+            tracing::debug!(table, date, files = files.len(), "joining small files");
             self.join(&files, "", generations)?;
+            tracing::debug!(table, date, "joined small files");
             for file in &files {
                 if self.made.contains(file) {
                     // Never listed, so nobody reads it.

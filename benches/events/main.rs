@@ -4,11 +4,12 @@
 //! product_count, 3 % of them reported twice (a third of these with another body), 5 % up to two hours late, as lines
 //! of JSON in order of arrival. `EVENTS` sets how many (default 1,000,000). A part runs alone with `--`:
 //! `correlate`, `http`, `lake` (what readers wait for while the lake is written), `day` (a day of one camera, asked from
-//! Python).
+//! Python), and `year` (memory over a year), which runs only when it is asked for.
 
 #![allow(clippy::disallowed_methods, clippy::expect_used, reason = "it measures, and ends where it cannot")]
 
 mod lake;
+mod year;
 
 use differential_dataflow::input::InputSession;
 use gemba::endpoint::body::{EventBody, Report};
@@ -357,6 +358,10 @@ fn main() {
     let commit = commit.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned()).unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     println!("commit {commit}, {cores} cores");
+    // Alone: what it measures is memory.
+    if std::env::args().any(|a| a == "year") {
+        return year::memory();
+    }
     println!("{count} events");
     // Eight days ago, so that they are within the horizon and not in the future.
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");

@@ -5,7 +5,7 @@
 //! table (`expected.json`, without the digests of rules). Store and catalog are not kept: both are derived.
 //!
 //! `make golden` writes it anew, which is right only before a version is released; a change of format gets a `v2` beside
-//! it and the code that reads `v1`. A new view needs nothing; rows of an old view that change on purpose are written anew.
+//! it and the code that reads `v1`. A new view or kind of fact needs nothing; rows of an old view that change on purpose are written anew.
 
 use crate::command::{gemba, write};
 use crate::golden::{answers, derive};
@@ -82,8 +82,6 @@ fn opened(part: &str) -> (BTreeMap<&'static str, Vec<String>>, String) {
 fn an_old_directory_opens_to_the_same_rows() {
     let text = std::fs::read_to_string(golden().join("expected.json")).expect("rows");
     let expected: BTreeMap<String, Vec<String>> = serde_json::from_str(&text).expect("rows");
-    let kinds: BTreeSet<_> = facts().iter().map(|f| f.kind().table_name()).collect();
-    assert_eq!(kinds.len(), registry::facts().len(), "a kind of fact is missing from facts.json");
     let mut digests = Vec::new();
     for part in ["data", "journal-alone"] {
         let (rows, digest) = opened(part);
@@ -165,6 +163,8 @@ fn segment(dir: &Path) -> PathBuf {
 #[test]
 #[ignore = "writes tests/it/golden-data anew"]
 fn make_golden_data() {
+    let kinds: BTreeSet<_> = facts().iter().map(|f| f.kind().table_name()).collect();
+    assert_eq!(kinds.len(), registry::facts().len(), "a kind of fact is missing from facts.json");
     let (site, text) = site();
     let (before, after) = entries();
     let append = |dir: &Path, entries: &[Entry]| {

@@ -5,7 +5,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test torture check fmt clippy doc licences bench install clean
+.PHONY: help setup demo test torture golden check fmt clippy doc licences bench install clean
 
 # rustup's folder, for shells that have not read its profile yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -32,6 +32,9 @@ test: setup ## run every test
 torture: setup ## crashes, kills and full disks at random for HOURS (default 1); SEED repeats a run
 	GEMBA_TORTURE_SECONDS=$$(( $(or $(HOURS),1) * 3600 )) GEMBA_TORTURE_SEED=$(or $(SEED),$$RANDOM) GEMBA_KILL_CALLS=60 \
 	  cargo test --workspace --locked --test it -- --nocapture --test-threads 1 power:: disk::
+
+golden: setup ## write the golden data directory of the tests anew (after a change of format that was never released)
+	cargo test --locked --test it -- --ignored make_golden_data
 
 check: setup fmt clippy doc licences ## formatting, lints, documentation, licences
 

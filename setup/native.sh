@@ -7,6 +7,9 @@
 #   setup/native.sh           fetch what is missing or wrong
 #   setup/native.sh --check   fails if something is missing; reads a stamp, so it costs nothing
 #
+# Where there is a Python with pip it also brings DuckDB for Python into .native/python/, for tests that ask the lake as an
+# analyst would. Nothing needs it: without it these tests say that they skip.
+#
 # Packages that already lie in .native/download/ are taken from there: that is the way for machines without a net.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -41,6 +44,44 @@ stamped() {
   done
 }
 
+# DuckDB for Python, the same version: the wheels for CPython 3.10 to 3.14 on this platform.
+python=.native/python
+python_package=duckdb==1.5.6
+python_sums='
+dbd348e9ebdc8b28f1f9930efb5a74a382063c35d9c43901075566fbae50ab5c
+73b108c04c932b36c2fa4e41110cc1c3c8cd510eb49f065f92d050be8e6929fd
+bc9619ed7d4ffa117b5155d84b44794366bb6635178d78ed5e13a6024845c757
+644f54ce99b3b61844bc9a3fe80e0aecb1ea4084b1fffc4396d1569db6111679
+19c5e485e59613b8878d1670bcaa7a010f53c5a4da5ae8e08863e5e529ca6182
+'
+# Beside the package, the Python that it is for: another Python gets its own.
+bring_python() {
+  command -v python3 >/dev/null 2>&1 || return 0
+  local for_python
+  for_python="$python_package $(python3 -c 'import sys; print(sys.implementation.cache_tag)')" || return 0
+  [[ -f $python/stamp && "$(<$python/stamp)" == "$for_python" ]] && return 0
+  if ! python3 -m pip --version >/dev/null 2>&1; then
+    say "no pip: tests that ask the lake through Python will skip"
+    return 0
+  fi
+  local wanted=.native/python.txt sum
+  mkdir -p .native
+  { echo "$python_package \\"; for sum in $python_sums; do echo "  --hash=sha256:$sum \\"; done; echo; } >$wanted
+  rm -rf $python $python.part
+  if python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
+    --retries 1 --timeout 10 --no-deps --only-binary=:all: --require-hashes --target $python.part -r $wanted \
+    >/dev/null 2>&1; then
+    echo "$for_python" >$python.part/stamp
+    mv $python.part $python
+    say "$python is there"
+  else
+    rm -rf $python.part
+    say "$python_package could not be had for this Python: tests that ask the lake through it will skip"
+  fi
+  rm -f $wanted
+}
+
+[[ "${1:-}" == --check ]] || bring_python
 stamped && exit 0
 if has_sum $lib/libduckdb.so $duckdb_sum && has_sum $lib/libonnxruntime.so $onnx_sum; then
   echo "$pins" >$stamp

@@ -12,6 +12,7 @@
 #![expect(clippy::disallowed_methods, reason = "owns the clock of epochs; no row depends on it")]
 
 mod clients;
+mod damage;
 mod load;
 mod seal;
 mod space;

@@ -67,6 +67,10 @@ pub struct Progress {
     pub commit_us: AtomicU64,
     /// Whether a disk is full, so that nothing is accepted.
     pub disk_full: AtomicBool,
+    /// Stretches of the journal that were ever found damaged.
+    pub damaged_ranges: AtomicU64,
+    /// Their bytes.
+    pub damaged_bytes: AtomicU64,
 }
 
 impl Progress {

@@ -126,7 +126,8 @@ pub fn summary(s: &Summary) {
             let facts = c.facts.iter().map(|(kind, n)| format!("{n} {kind}")).collect::<Vec<_>>().join(", ");
             let seen = c.seen_us as f64 / 1e6;
             vec![
-                (*camera).to_owned(),
+                // Faults that are no camera's.
+                if camera.is_empty() { "(journal)".into() } else { (*camera).to_owned() },
                 format!("{seen:.1} s"),
                 c.frames_seen.to_string(),
                 c.frames_decoded.to_string(),

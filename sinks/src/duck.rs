@@ -1,7 +1,8 @@
 //! What the store and the lake need of DuckDB: one way to open it, text of SQL, batches in and out.
 //!
-//! Settings: one thread and a modest memory limit, because the dataflow owns the cores and vision the memory;
-//! no extension is ever loaded or fetched; the session's time zone is UTC.
+//! Settings: one thread and a modest memory limit, because the dataflow owns the cores and vision the memory; no cache
+//! of Parquet files, which are written and read once (it grew to the limit over months); no extension is ever loaded or
+//! fetched; the session's time zone is UTC.
 
 use crate::error::SinkError;
 use arrow::array::RecordBatch;
@@ -27,7 +28,8 @@ pub(crate) fn open(path: Option<&Path>, mode: Mode, temporary: Option<&Path>) ->
         .enable_autoload_extension(false)?
         .threads(1)?
         .max_memory(MEMORY)?
-        .with("preserve_insertion_order", "true")?;
+        .with("preserve_insertion_order", "true")?
+        .with("enable_external_file_cache", "false")?;
     if let Some(dir) = temporary {
         config = config.with("temp_directory", dir.to_string_lossy())?;
     }

@@ -46,7 +46,7 @@ pub enum SinkError {
         detail: String,
     },
     /// Written by a version of Gemba that this one does not read.
-    #[error("{} has format version {found}, this gemba reads {expected}: use the gemba that wrote it (`gemba --version` tells which one this is)", .path.display())]
+    #[error("{} has format version {found}, this gemba reads {expected}: {}", .path.display(), way_out(*.found, *.expected))]
     Version {
         /// The file.
         path: PathBuf,
@@ -88,6 +88,16 @@ pub enum SinkError {
         /// The operating system's words.
         source: io::Error,
     },
+}
+
+/// What to do about a file of another version.
+fn way_out(found: u32, expected: u32) -> &'static str {
+    if found > expected {
+        "a newer gemba wrote it; install that one (`gemba --version` tells which one this is)"
+    } else {
+        "that format is no longer read; use the gemba that wrote it (`gemba --version` tells which one this is), or read \
+         the footage again into a new directory: `gemba replay --out DIR`"
+    }
 }
 
 impl SinkError {

@@ -35,7 +35,7 @@ pub use data_dir::{DataDir, DataPaths, DirLock};
 pub use digest::ViewDigest;
 pub use error::SinkError;
 pub use files::Damage;
-pub use journal::{Entry, Journal, Withdrawal};
+pub use journal::{DamagedRange, Entry, Journal, Withdrawal};
 pub use lake::{
     Amount, DiffOptions, EventRange, Kept, Lake, Leaving, MOST_WITHDRAWN, Publish, SealedDay, ViewDiff, diff,
     diff_with, query, query_as_of,

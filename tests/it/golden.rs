@@ -231,7 +231,7 @@ fn journal(dir: &Path, facts: &[Fact]) {
 }
 
 /// Derives everything from what is stored.
-fn derive(site: &Site, text: &str, dir: &Path, workers: usize) -> Summary {
+pub fn derive(site: &Site, text: &str, dir: &Path, workers: usize) -> Summary {
     let options = Options {
         paths: DataPaths::under(dir),
         workers,
@@ -245,7 +245,7 @@ fn derive(site: &Site, text: &str, dir: &Path, workers: usize) -> Summary {
     engine::run(site, options, &handle, |_, _| Ok(()), |_| {}).expect("a run")
 }
 
-fn answers(dir: &Path, sql: &str) -> Vec<String> {
+pub fn answers(dir: &Path, sql: &str) -> Vec<String> {
     let options =
         arrow::util::display::FormatOptions::new().with_null("–").with_timestamp_tz_format(Some("%H:%M:%S%.3f"));
     let mut rows = Vec::new();

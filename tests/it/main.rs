@@ -9,15 +9,18 @@
     reason = "tests fail by panicking, and have deadlines and threads of their own"
 )]
 
+mod analyst;
 mod bad_input;
 mod browser;
 mod cli;
 mod clients;
 mod command;
+mod damage;
 mod disk;
 mod endpoint;
 mod footage;
 mod golden;
+mod golden_data;
 mod keep;
 mod power;
 mod replay;

@@ -4,6 +4,7 @@
 //! A client that gets no answer sends the same again until it has one, as real clients do. Every scenario is a list of
 //! such requests, and the proof is one comparison: the digest of all rows against that of an uninterrupted run.
 
+use crate::analyst::{Analysts, has_duckdb};
 use crate::command::{Running, interrupt, sql, start_with, write};
 use crate::endpoint::try_send;
 use gemba_schemas::time::EventTime;
@@ -296,6 +297,7 @@ fn torture() {
         (number("GEMBA_TORTURE_SECONDS").unwrap_or(45), number("GEMBA_TORTURE_SEED").unwrap_or(1));
     let began = Instant::now();
     let mut rounds = BTreeMap::new();
+    let python = has_duckdb();
     while began.elapsed() < Duration::from_secs(seconds) {
         println!("torture: GEMBA_TORTURE_SEED={seed}");
         let mut dice = Dice(seed);
@@ -304,6 +306,7 @@ fn torture() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut server = Server::new(folder.path());
         let reader = Reader::start(folder.path());
+        let analysts = python.then(|| Analysts::start(folder.path()));
         for step in &steps {
             match dice.below(10) {
                 0 => server.kill(),
@@ -320,9 +323,12 @@ fn torture() {
             server.ask(step);
             std::thread::sleep(Duration::from_millis(dice.below(60)));
         }
-        rounds.insert(seed, (server.starts, reader.stop()));
+        rounds.insert(seed, (server.starts, reader.stop(), analysts.map_or_else(Vec::new, Analysts::stop)));
         assert_eq!(server.digest(), undisturbed(&steps), "GEMBA_TORTURE_SEED={seed}");
         seed += 1;
     }
-    println!("torture: of each seed, how often the server was started and how often a reader asked: {rounds:?}");
+    println!(
+        "torture: of each seed, how often the server was started, how often a reader asked, and of each analyst with \
+         Python the answers and their epochs: {rounds:?}"
+    );
 }

@@ -132,6 +132,7 @@ impl Committer {
             self.receive_one();
         }
         self.settle_loaded(tick, seq)?;
+        self.report_damage(&loaded);
         Ok(loaded)
     }
 

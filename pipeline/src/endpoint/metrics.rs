@@ -64,6 +64,18 @@ pub async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
             "gauge",
             f64::from(u8::from(progress.disk_full.load(Relaxed))),
         ),
+        (
+            "gemba_journal_damaged_ranges",
+            "Stretches of the journal that were found damaged and are lost, at this start or before.",
+            "gauge",
+            progress.damaged_ranges.load(Relaxed) as f64,
+        ),
+        (
+            "gemba_journal_damaged_bytes",
+            "Bytes in these stretches.",
+            "gauge",
+            progress.damaged_bytes.load(Relaxed) as f64,
+        ),
     ] {
         head(&mut out, name, help, kind);
         let _ = writeln!(out, "{name} {value}");

@@ -94,6 +94,8 @@ text_enum! {
         Scan = "scan",
         /// Object detection.
         Detect = "detect",
+        /// The journal: a stretch of it was found damaged at a start, and what it held is lost.
+        Journal = "journal",
     }
 }
 
@@ -104,7 +106,7 @@ text_enum! {
         Open = "open",
         /// The container is damaged or breaks off.
         Container = "container",
-        /// Packets or frames are damaged.
+        /// Packets, frames or a stretch of the journal are damaged.
         Corrupt = "corrupt",
         /// Time stamps jump or are missing.
         Timestamp = "timestamp",
@@ -116,17 +118,18 @@ text_enum! {
 }
 
 row! {
-    /// Something that went wrong and was survived. Equal faults of one generation and minute are one row.
+    /// Something that went wrong and was survived. Equal faults of one generation and minute are one row; so is each
+    /// damaged stretch of the journal (`stage` is `journal`), which is no camera's.
     pub struct Fault in "fault", key(id), bucket(ts) {
         /// Identity of the fact.
         pub id: FactId,
-        /// Camera name.
+        /// Camera name; empty for the journal, in which facts of every camera and client were lost.
         pub camera: Name,
-        /// Start (µs UTC) of the generation's first frame; of a file that never opened, its anchor or 0.
+        /// Start (µs UTC) of the generation's first frame; of a file that never opened, its anchor or 0; of the journal, 0.
         pub generation: Generation,
-        /// Event time of the first occurrence.
+        /// Event time of the first occurrence; of the journal, when its file was last written before the damage was found.
         pub ts: EventTime,
-        /// Number of the frame within its file.
+        /// Number of the frame within its file; of the journal, the first damaged byte.
         pub frame: u64,
         /// File name without the folder.
         pub file: Name,

@@ -10,7 +10,7 @@ row! {
     /// which it started. Time that two rows both saw counts once; a row longer than a day counts its first day.
     /// There is a row for every hour with coverage or faults.
     pub struct CoverageHour in "coverage_hours", key(camera, hour), bucket(hour) {
-        /// Camera name.
+        /// Camera name; empty for faults that are no camera's: damage of the journal.
         pub camera: Name,
         /// Start of the hour on the site's clock.
         pub hour: EventTime,

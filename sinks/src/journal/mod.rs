@@ -10,18 +10,21 @@
 //! Invariants: [`Journal::append`] returns only after one write and one sync of everything it was given, or
 //! gives an error and leaves the journal as it was. A failed sync is never retried, because the kernel may
 //! have dropped the pages and would report the second one clean; the journal then refuses everything until
-//! the next start. Damaged bytes are copied to `quarantine/` before they leave their file.
+//! the next start. Damaged bytes are copied to `quarantine/` and listed in `damage.json` before they leave their file.
 
 mod check;
+mod damage;
 #[cfg(test)]
 mod power;
 mod segment;
 
 pub(crate) use check::check;
+pub use damage::DamagedRange;
 
 use crate::crash::crash_point;
 use crate::error::{At, SinkError};
 use crate::files::{Damage, TEMPORARY, create_dir, sync_dir};
+use damage::DamageList;
 use gemba_schemas::fact::Fact;
 use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::time::EventTime;
@@ -94,6 +97,7 @@ pub struct Journal {
     length: u64,
     last: u64,
     damage: Vec<Damage>,
+    damaged: DamageList,
     poisoned: Option<String>,
     segment_bytes: u64,
     #[cfg(test)]
@@ -115,6 +119,7 @@ impl Journal {
             }
         }
         segments.sort_by_key(|s| s.first);
+        let mut damaged = DamageList::read(dir)?;
         let (mut last, mut length, mut damage) = (0, 0, Vec::new());
         let count = segments.len();
         for (i, segment) in segments.iter().enumerate() {
@@ -126,7 +131,7 @@ impl Journal {
                 );
             }
             last = last.max(segment.first.saturating_sub(1));
-            let scan = segment::recover(&segment.path, &quarantine, last, i + 1 == count)?;
+            let scan = segment::recover(&segment.path, (&quarantine, &mut damaged), last, i + 1 == count)?;
             last = scan.last.unwrap_or(last);
             length = scan.length;
             damage.extend(scan.damage);
@@ -147,6 +152,7 @@ impl Journal {
             length,
             last,
             damage,
+            damaged,
             poisoned: None,
             segment_bytes: SEGMENT_BYTES,
             #[cfg(test)]
@@ -157,6 +163,11 @@ impl Journal {
     /// What was found damaged on opening and set aside.
     pub fn damage(&self) -> &[Damage] {
         &self.damage
+    }
+
+    /// Every stretch that was ever found damaged, now or at an earlier start, in the order in which they were found.
+    pub fn damaged(&self) -> &[DamagedRange] {
+        self.damaged.ranges()
     }
 
     /// The last sequence number given; 0 before the first.

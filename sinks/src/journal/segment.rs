@@ -10,6 +10,7 @@
 //! by byte: if there is one, the stretch was damaged in the middle of the file; if there is none, it is the
 //! tail of a write that a crash cut off, or damage at the end.
 
+use super::damage::DamageList;
 use crate::crash::crash_point;
 use crate::error::{At, SinkError};
 use crate::files::{self, Damage, quarantine_name, sync_dir, temporary};
@@ -51,6 +52,11 @@ pub(super) fn file_name(first: u64) -> String {
 pub(super) fn first_of(path: &Path) -> Option<u64> {
     let stem = path.file_name()?.to_str()?.strip_suffix(".log")?;
     (stem.len() == 20).then(|| stem.parse().ok()).flatten()
+}
+
+/// The name of a file without its folder.
+pub(super) fn name_of(path: &Path) -> String {
+    path.file_name().map_or_else(|| "segment".into(), |n| n.to_string_lossy().into_owned())
 }
 
 fn header(first: u64) -> [u8; HEADER as usize] {
@@ -212,7 +218,12 @@ pub(super) struct Scan {
 
 /// Reads a segment through, sets damaged stretches aside and cuts a torn tail (only the last segment can
 /// have one). `after` is the last sequence number of the segment before.
-pub(super) fn recover(path: &Path, quarantine: &Path, after: u64, is_last: bool) -> Result<Scan, SinkError> {
+pub(super) fn recover(
+    path: &Path,
+    mut aside: (&Path, &mut DamageList),
+    after: u64,
+    is_last: bool,
+) -> Result<Scan, SinkError> {
     let mut reader = Reader::at_start(path)?;
     reader.last = after;
     if is_last && reader.length < HEADER {
@@ -245,12 +256,12 @@ pub(super) fn recover(path: &Path, quarantine: &Path, after: u64, is_last: bool)
     let mut scan = Scan { last, length, damage: Vec::new() };
     let tail = bad.pop_if(|r| !headless && is_last && r.end == length);
     if !bad.is_empty() {
-        scan.damage = rewrite(path, quarantine, &bad, headless)?;
+        scan.damage = rewrite(path, &mut aside, &bad, headless)?;
         scan.length = std::fs::metadata(path).at(path)?.len();
     }
     if let Some(tail) = tail {
         let bytes = tail.end - tail.start;
-        scan.damage.extend(cut(path, quarantine, scan.length - bytes..scan.length)?);
+        scan.damage.extend(cut(path, &mut aside, scan.length - bytes..scan.length)?);
         scan.length -= bytes;
     }
     Ok(scan)
@@ -294,7 +305,12 @@ fn complete(bytes: &[u8]) -> bool {
 }
 
 /// Replaces a segment by its valid parts; the whole of what it was goes to the quarantine.
-fn rewrite(path: &Path, quarantine: &Path, bad: &[Range<u64>], headless: bool) -> Result<Vec<Damage>, SinkError> {
+fn rewrite(
+    path: &Path,
+    (quarantine, damaged): &mut (&Path, &mut DamageList),
+    bad: &[Range<u64>],
+    headless: bool,
+) -> Result<Vec<Damage>, SinkError> {
     let whole = std::fs::read(path).at(path)?;
     let mut kept = Vec::with_capacity(whole.len());
     if headless {
@@ -306,9 +322,9 @@ fn rewrite(path: &Path, quarantine: &Path, bad: &[Range<u64>], headless: bool) -
         from = range.end as usize;
     }
     kept.extend_from_slice(&whole[from..]);
-    let name = path.file_name().map_or_else(|| "segment".into(), |n| n.to_string_lossy().into_owned());
-    let aside = quarantine_name(quarantine, &name)?;
+    let aside = quarantine_name(quarantine, &name_of(path))?;
     files::replace(&aside, &whole)?;
+    damaged.add(path, (0, &whole), bad, &aside)?;
     // The original goes only when both the copy and the replacement are durable.
     let new = temporary(path);
     let mut file = File::create(&new).at(&new)?;
@@ -322,7 +338,11 @@ fn rewrite(path: &Path, quarantine: &Path, bad: &[Range<u64>], headless: bool) -
 
 /// Cuts the tail off. An incomplete or zeroed record is what a crash leaves: nobody was promised it. A
 /// complete record with a wrong checksum may have been promised, and is reported as damage.
-fn cut(path: &Path, quarantine: &Path, tail: Range<u64>) -> Result<Option<Damage>, SinkError> {
+fn cut(
+    path: &Path,
+    (quarantine, damaged): &mut (&Path, &mut DamageList),
+    tail: Range<u64>,
+) -> Result<Option<Damage>, SinkError> {
     let mut file = OpenOptions::new().read(true).write(true).open(path).at(path)?;
     file.seek(SeekFrom::Start(tail.start)).at(path)?;
     let mut bytes = Vec::new();
@@ -333,6 +353,8 @@ fn cut(path: &Path, quarantine: &Path, tail: Range<u64>) -> Result<Option<Damage
             quarantine_name(quarantine, &format!("{:020}-tail-{}.bin", first_of(path).unwrap_or(0), tail.start))?;
         files::replace(&aside, &bytes)?;
         if complete(&bytes) {
+            let range = tail.start..tail.start + bytes.len() as u64;
+            damaged.add(path, (tail.start, &bytes), &[range], &aside)?;
             let detail = format!("the end from byte {} on is no valid record", tail.start);
             tracing::error!(file = %path.display(), copied_to = %aside.display(), detail, "journal damaged");
             damage = Some(Damage { path: path.into(), quarantined: Some(aside), detail });

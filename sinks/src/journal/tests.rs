@@ -232,3 +232,31 @@ proptest! {
         prop_assert_eq!(journal.append(&[entry(next)]).unwrap(), next);
     }
 }
+
+#[test]
+fn damage_is_listed_once_whatever_ends_the_start_that_finds_it() {
+    let whole = small();
+    let mut bytes = whole.clone();
+    let at = segment::HEADER as usize;
+    bytes[at + 20] ^= 1;
+    let (dir, journal) = open_with(&bytes);
+    let listed = journal.damaged().to_vec();
+    assert_eq!(listed.len(), 1);
+    assert_eq!((listed[0].file.as_str(), listed[0].from), ("00000000000000000001.log", at as u64));
+    assert_eq!(std::fs::read(dir.path().join("quarantine").join(&listed[0].copy)).unwrap(), bytes);
+    drop(journal);
+    let again = |bytes: &[u8]| {
+        std::fs::write(dir.path().join(segment::file_name(1)), bytes).unwrap();
+        Journal::open(dir.path()).unwrap().damaged().to_vec()
+    };
+    // It ended before the segment was replaced.
+    assert_eq!(again(&bytes), listed);
+    // Nothing is damaged, and what was stays known.
+    assert_eq!(again(&whole), listed);
+    // Other damage at the same place.
+    bytes[at + 20] ^= 2;
+    assert_eq!(again(&bytes).len(), 2);
+    // A list that cannot be read keeps nobody from opening the journal.
+    std::fs::write(dir.path().join("damage.json"), "[{").unwrap();
+    assert_eq!(again(&whole), []);
+}

@@ -139,9 +139,12 @@ impl Lake {
         };
         let mut lake = Self::over(dir, manifest, true)?;
         lake.check_files()?;
-        lake.remove_superseded()?;
-        lake.remove_strays()?;
+        // First the catalog: the last run may have ended before it could say which files are superseded.
         lake.refresh_catalog();
+        if !lake.catalog_stale {
+            lake.remove_superseded()?;
+        }
+        lake.remove_strays()?;
         Ok(lake)
     }
 

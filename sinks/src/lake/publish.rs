@@ -81,7 +81,11 @@ impl Lake {
             made: Vec::new(),
             now,
         };
-        let expired = attempt.next.expire(now, self.grace.as_secs());
+        // An analyst may still read them through a catalog that could not be replaced.
+        let expired = match self.catalog_stale {
+            false => attempt.next.expire(now, self.grace.as_secs()),
+            true => Vec::new(),
+        };
         let prepared = attempt.prepare(&p, &dirty, self.compacted_bytes);
         let Attempt { mut next, made, .. } = attempt;
         if let Err(error) = prepared {
@@ -279,7 +283,10 @@ impl Attempt<'_> {
             for (camera, own) in files.iter().flat_map(|f| &f.generations) {
                 generations.entry(camera.clone()).or_default().extend(own);
             }
+            let (table, date) = files.first().map_or(("", ""), |f| (&f.table, &f.date));
+            tracing::debug!(table, date, files = files.len(), "joining small files");
             self.join(&files, "", generations)?;
+            tracing::debug!(table, date, "joined small files");
             for file in &files {
                 if self.made.contains(file) {
                     // Never listed, so nobody reads it.

@@ -75,6 +75,12 @@ impl Lake {
         Ok(())
     }
 
+    /// Whether facts of this instant are sealed, or have left: none is added to them any more.
+    pub fn is_over(&self, at: EventTime) -> bool {
+        let from = self.manifest.facts_from.as_ref().max(self.manifest.sealed_from.as_ref());
+        from.is_some_and(|from| at.date() < *from)
+    }
+
     /// Whether the facts of this file are loaded.
     pub(super) fn is_loaded(&self, kind: FactKind, file: &LakeFile) -> bool {
         is_after(&self.manifest.sealed_from, kind, file)

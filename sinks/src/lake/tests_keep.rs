@@ -349,6 +349,6 @@ fn another_version_is_refused_with_what_helps() {
     std::fs::write(&path, text.replace("\"version\":1", "\"version\":9")).unwrap();
     let error = Lake::open(&site.folder()).unwrap_err();
     assert!(matches!(error, SinkError::Version { found: 9, expected: 1, .. }), "{error:?}");
-    assert!(error.to_string().contains("use the gemba that wrote it (`gemba --version`"), "{error}");
+    assert!(error.to_string().contains("install that one (`gemba --version`"), "{error}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text.replace("\"version\":1", "\"version\":9"));
 }

@@ -2,9 +2,14 @@
 //!
 //! The workload (seeded): events over seven days of 200 workers at 100 stations, 62/20/8/10 % working, idle, absent and
 //! product_count, 3 % of them reported twice (a third of these with another body), 5 % up to two hours late, as lines
-//! of JSON in order of arrival. `EVENTS` sets how many (default 1,000,000); `-- correlate` or `-- http` runs a part.
+//! of JSON in order of arrival. `EVENTS` sets how many (default 1,000,000). A part runs alone with `--`:
+//! `correlate`, `http`, `lake` (what readers wait for while the lake is written), `day` (a day of one camera, asked from
+//! Python), and `year` (memory over a year), which runs only when it is asked for.
 
 #![allow(clippy::disallowed_methods, clippy::expect_used, reason = "it measures, and ends where it cannot")]
+
+mod lake;
+mod year;
 
 use differential_dataflow::input::InputSession;
 use gemba::endpoint::body::Report;
@@ -18,6 +23,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 use timely::dataflow::operators::Probe;
 use timely::dataflow::operators::probe::Handle;
@@ -200,7 +206,8 @@ fn correlate_alone(lines: &[String], start: EventTime) {
     }
 }
 
-struct Server(Child, String);
+/// A server: its process, its address, and the lines that it logs with the instants at which they came.
+struct Server(Child, String, Receiver<(Instant, String)>);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -210,18 +217,26 @@ impl Drop for Server {
 }
 
 fn serve(at: &Path) -> Server {
-    std::fs::write(at.join("site.toml"), SITE).expect("a folder");
+    serve_with(at, SITE, "warn")
+}
+
+fn serve_with(at: &Path, site: &str, log: &str) -> Server {
+    std::fs::write(at.join("site.toml"), site).expect("a folder");
     let mut child = Command::new(env!("CARGO_BIN_EXE_gemba"))
         .args(["serve", "data", "--site", "site.toml", "--listen", "127.0.0.1:0"])
+        .env("RUST_LOG", log)
         .current_dir(at)
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary");
     let mut said = BufReader::new(child.stderr.take().expect("piped")).lines();
-    let line = said.next().expect("a line").expect("text");
+    let line =
+        said.by_ref().map_while(Result::ok).find(|line| line.starts_with("serving http://")).expect("its address");
     let address = line.trim_start_matches("serving http://").trim_end_matches('/').to_owned();
-    std::thread::Builder::new().name("stderr".into()).spawn(move || said.for_each(drop)).expect("a thread");
-    let server = Server(child, address);
+    let (log, logged) = std::sync::mpsc::channel();
+    let hear = move || said.map_while(Result::ok).for_each(|line| drop(log.send((Instant::now(), line))));
+    std::thread::Builder::new().name("stderr".into()).spawn(hear).expect("a thread");
+    let server = Server(child, address, logged);
     while !ask(&mut TcpStream::connect(&server.1).expect("a connection"), "GET /readyz", b"").starts_with(b"ready") {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -344,7 +359,7 @@ fn over_http(lines: &[String]) {
         // A publication is due at the latest then.
         std::thread::sleep(Duration::from_secs(32));
     }
-    println!("lake: {:.1} bytes an event", size(&data.join("lake/facts")) as f64 / lines.len() as f64);
+    lake::bytes_an_event(&data.join("lake"));
 }
 
 fn main() {
@@ -352,7 +367,12 @@ fn main() {
     let commit = Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
     let commit = commit.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned()).unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    println!("{count} events, commit {commit}, {cores} cores");
+    println!("commit {commit}, {cores} cores");
+    // Alone: what it measures is memory.
+    if std::env::args().any(|a| a == "year") {
+        return year::memory();
+    }
+    println!("{count} events");
     // Eight days ago, so that they are within the horizon and not in the future.
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     let start = EventTime((since.as_secs() as i64 - 8 * 86_400) * 1_000_000);
@@ -364,5 +384,11 @@ fn main() {
     }
     if wanted("http") {
         over_http(&lines);
+    }
+    if wanted("lake") {
+        lake::while_it_is_written(&lines);
+    }
+    if wanted("day") {
+        lake::a_day_of_a_camera();
     }
 }

@@ -8,25 +8,18 @@
 
 #![allow(clippy::disallowed_methods, clippy::expect_used, reason = "it measures, and ends where it cannot")]
 
+mod correlate;
+mod http;
 mod lake;
 mod year;
 
-use differential_dataflow::input::InputSession;
-use gemba::endpoint::body::Report;
-use gemba::endpoint::quick;
-use gemba_correlate::correlate;
-use gemba_schemas::fact::Fact;
-use gemba_schemas::rule::Rule;
-use gemba_schemas::site::Site;
-use gemba_schemas::time::{EventTime, Tick};
+use gemba_schemas::time::EventTime;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
-use timely::dataflow::operators::Probe;
-use timely::dataflow::operators::probe::Handle;
 
 const SITE: &str = "[site]\nname = 'bench'\ntime_zone = 'Asia/Kolkata'\n[[worker]]\nname = 'W1'\n";
 
@@ -82,128 +75,14 @@ fn workload(count: usize, start: EventTime) -> Vec<String> {
     lines
 }
 
-/// A correlate dataflow on this thread.
-struct Bench {
-    facts: InputSession<Tick, Fact, isize>,
-    rules: InputSession<Tick, Rule, isize>,
-    now: InputSession<Tick, EventTime, isize>,
-    probe: Handle<Tick>,
-    tick: Tick,
-    received: i64,
-    site: Vec<Rule>,
-}
-
-impl Bench {
-    fn new(worker: &mut timely::worker::Worker, start: EventTime) -> Self {
-        let (mut facts, mut rules, mut now) = (InputSession::new(), InputSession::new(), InputSession::new());
-        let probe = worker.dataflow::<Tick, _, _>(|scope| {
-            let out = correlate(facts.to_collection(scope), rules.to_collection(scope), now.to_collection(scope));
-            out.rows.inner.probe().0
-        });
-        let site = Site::parse(SITE, Path::new("site.toml")).expect("a site").rules();
-        site.iter().for_each(|rule| rules.update(rule.clone(), 1));
-        now.update(start, 1);
-        let received = start.0 + 8 * 86_400_000_000;
-        Self { facts, rules, now, probe, tick: 0, received, site }
-    }
-
-    fn close(&mut self) {
-        self.tick += 1;
-        self.facts.advance_to(self.tick);
-        self.rules.advance_to(self.tick);
-        self.now.advance_to(self.tick);
-        self.facts.flush();
-        self.rules.flush();
-        self.now.flush();
-    }
-
-    /// Parses and feeds a batch at a tick of its own.
-    fn feed(&mut self, lines: &[String]) {
-        let now = EventTime(self.received);
-        for line in lines {
-            let body = quick::event(line.as_bytes()).expect("an event");
-            let mut fact = body.fact(now).expect("an event");
-            self.received += 1;
-            fact.receive(EventTime(self.received));
-            self.facts.update(fact, 1);
-        }
-        self.close();
-    }
-
-    /// Works until at most `behind` ticks are open.
-    fn catch_up(&mut self, worker: &mut timely::worker::Worker, behind: Tick) {
-        while self.probe.less_than(&self.tick.saturating_sub(behind)) {
-            worker.step();
-        }
-    }
-}
-
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|l| l.starts_with("VmRSS")).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
-/// CPU time of a process, s.
-fn cpu(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<i64> = stat.rsplit(')').next().unwrap_or("").split(' ').filter_map(|n| n.parse().ok()).collect();
-    // utime and stime, the 14th and 15th of all; state and ppid come first after the name. A hundredth of a second each.
-    fields.get(10..12).map_or(0.0, |times| times.iter().sum::<i64>() as f64 / 100.0)
-}
-
 fn percentile(sorted: &[Duration], share: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3
-}
-
-fn correlate_alone(lines: &[String], start: EventTime) {
-    let load = lines.len() - 20_000.min(lines.len() / 10);
-    for batch in [1_000, 10_000] {
-        let (lines, first) = (lines.to_vec(), start);
-        timely::execute_directly(move |worker| {
-            let before = resident();
-            let mut bench = Bench::new(worker, first);
-            bench.close();
-            let began = Instant::now();
-            for chunk in lines[..load].chunks(batch) {
-                bench.feed(chunk);
-                bench.catch_up(worker, 4);
-            }
-            bench.catch_up(worker, 0);
-            let took = began.elapsed();
-            println!(
-                "correlate, JSON and all views, one worker, batches of {batch}: {:.2} M events/s; {} bytes of memory an event",
-                load as f64 / took.as_secs_f64() / 1e6,
-                resident().saturating_sub(before) / load as u64,
-            );
-            for size in [0, 1, 100] {
-                let mut times: Vec<Duration> = (0..100)
-                    .map(|i| {
-                        let chunk = &lines[load + i * size..load + (i + 1) * size];
-                        let began = Instant::now();
-                        bench.feed(chunk);
-                        bench.catch_up(worker, 0);
-                        began.elapsed()
-                    })
-                    .collect();
-                times.sort();
-                println!(
-                    "  {size} more with {load} loaded: p50 {:.2} ms, p99 {:.2} ms",
-                    percentile(&times, 0.5),
-                    percentile(&times, 0.99)
-                );
-            }
-            // Another event duration: every hour of every worker, station and of the floor changes.
-            let began = Instant::now();
-            let other = SITE.replace("[[worker]]", "[productivity]\nevent_duration = '60s'\n[[worker]]");
-            let other = Site::parse(&other, Path::new("site.toml")).expect("a site").rules();
-            bench.site.clone().into_iter().for_each(|rule| bench.rules.update(rule, -1));
-            other.into_iter().for_each(|rule| bench.rules.update(rule, 1));
-            bench.close();
-            bench.catch_up(worker, 0);
-            println!("  a rule edit that touches them all: {:.2} s", began.elapsed().as_secs_f64());
-        });
-    }
 }
 
 /// A server: its process, its address, and the lines that it logs with the instants at which they came.
@@ -270,98 +149,6 @@ fn size(folder: &Path) -> u64 {
     entries.map(|e| if e.path().is_dir() { size(&e.path()) } else { e.metadata().map_or(0, |m| m.len()) }).sum()
 }
 
-/// Many clients at once, each with one event after the other.
-fn many_clients(address: &str, lines: &[String], clients: usize) {
-    let began = Instant::now();
-    let threads: Vec<_> = lines
-        .chunks(lines.len().div_ceil(clients))
-        .map(|own| {
-            let (own, address) = (own.to_vec(), address.to_owned());
-            let work = move || {
-                let mut stream = TcpStream::connect(&address).expect("a connection");
-                let one = |line: &String| {
-                    let began = Instant::now();
-                    ask(&mut stream, "POST /api/v1/events", line.as_bytes());
-                    began.elapsed()
-                };
-                own.iter().map(one).collect::<Vec<_>>()
-            };
-            std::thread::Builder::new().name("client".into()).spawn(work).expect("a thread")
-        })
-        .collect();
-    let mut times: Vec<Duration> = threads.into_iter().flat_map(|t| t.join().expect("a client")).collect();
-    let rate = times.len() as f64 / began.elapsed().as_secs_f64();
-    times.sort();
-    println!(
-        "{clients} clients, one POST at a time each: {rate:.0} a second; p50 {:.1} ms, p99 {:.1} ms",
-        percentile(&times, 0.5),
-        percentile(&times, 0.99)
-    );
-}
-
-fn over_http(lines: &[String]) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let data = folder.path().join("data");
-    let (lines, of_many) = lines.split_at(lines.len() - lines.len() / 20);
-    let server = serve(folder.path());
-    let connect = || TcpStream::connect(&server.1).expect("a connection");
-    let (most, rest) = lines.split_at(lines.len() - 2_000);
-    let body = most.join("\n") + "\n";
-    let (began, busy) = (Instant::now(), cpu(server.0.id()));
-    let answer = ask(&mut connect(), "POST /api/v1/events/stream", body.as_bytes());
-    println!(
-        "durable over HTTP, lines of JSON through journal, correlate, snapshot and store: {:.0} k events/s, {:.1} us of CPU each: {}",
-        most.len() as f64 / began.elapsed().as_secs_f64() / 1e3,
-        (cpu(server.0.id()) - busy) * 1e6 / most.len() as f64,
-        String::from_utf8_lossy(&answer),
-    );
-    println!("journal: {:.0} bytes an event", size(&data.join("journal")) as f64 / most.len() as f64);
-    let mut stream = connect();
-    let mut times: Vec<Duration> = rest
-        .iter()
-        .take(1_000)
-        .map(|line| {
-            let began = Instant::now();
-            ask(&mut stream, "POST /api/v1/events", line.as_bytes());
-            began.elapsed()
-        })
-        .collect();
-    times.sort();
-    println!("one POST at a time: p50 {:.1} ms, p99 {:.1} ms", percentile(&times, 0.5), percentile(&times, 0.99));
-    let mut times: Vec<Duration> = (0..300)
-        .map(|i| {
-            let began = Instant::now();
-            ask(
-                &mut stream,
-                [
-                    "GET /api/v1/productivity/workers",
-                    "GET /api/v1/productivity/stations",
-                    "GET /api/v1/productivity/floor",
-                ][i % 3],
-                b"",
-            );
-            began.elapsed()
-        })
-        .collect();
-    times.sort();
-    println!(
-        "the dashboard's sums of all time: p50 {:.1} ms, p99 {:.1} ms",
-        percentile(&times, 0.5),
-        percentile(&times, 0.99)
-    );
-    many_clients(&server.1, of_many, 64);
-    // As a power cut ends it; the second start finds everything in the lake.
-    drop(server);
-    for from in ["the journal or lake", "the lake"] {
-        let began = Instant::now();
-        let _server = serve(folder.path());
-        println!("ready again from {from}: {:.1} s", began.elapsed().as_secs_f64());
-        // A publication is due at the latest then.
-        std::thread::sleep(Duration::from_secs(32));
-    }
-    lake::bytes_an_event(&data.join("lake"));
-}
-
 fn main() {
     let count = std::env::var("EVENTS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
     let commit = Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
@@ -380,10 +167,10 @@ fn main() {
     let wanted =
         |part: &str| !std::env::args().skip(1).any(|a| !a.starts_with('-')) || std::env::args().any(|a| a == part);
     if wanted("correlate") {
-        correlate_alone(&lines, start);
+        correlate::alone(&lines, start);
     }
     if wanted("http") {
-        over_http(&lines);
+        http::all(&lines);
     }
     if wanted("lake") {
         lake::while_it_is_written(&lines);

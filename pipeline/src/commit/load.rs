@@ -53,14 +53,15 @@ impl Committer {
                     }
                 }
             }
-            for chunk in facts.chunks(LOAD) {
+            let mut facts = facts.into_iter().map(|fact| (fact, diff)).peekable();
+            while facts.peek().is_some() {
                 // A tick each, so that a chunk shrinks to what is kept of it before the next one comes; without
                 // rules hardly anything is derived yet.
                 while feed.len() > LOADING {
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 tick += 1;
-                let facts = chunk.iter().cloned().map(|f| (f, diff)).collect();
+                let facts = facts.by_ref().take(LOAD).collect();
                 send_feed(feed, wiring, Feed { tick, facts, closes: true, ..Feed::default() });
             }
         };

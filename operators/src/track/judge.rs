@@ -36,28 +36,27 @@ pub fn visits(path: &Path, polygon: &[Point]) -> Vec<(EventTime, EventTime)> {
     all
 }
 
-/// Crossings of the line a→b, settled for 150 ms beyond a band of 0.7 % of the height on both sides: the first point on
-/// the new side, and whether that is the right one.
+/// Crossings of the endless line a→b by a track that has ended, by the rule of `line_crossings`: points within 0.7 % of
+/// the height are on no side; a run of points on one side settles when it spans 150 ms, the first and the last one when
+/// they have two points. Each crossing is the first point of the run on the new side, and whether that is the right one.
 pub fn crossings(path: &Path, a: Point, b: Point, aspect: f64) -> Vec<(EventTime, bool)> {
-    let mut all = Vec::new();
     let length = (f64::from(b.x - a.x) * aspect).hypot(f64::from(b.y - a.y));
-    let (mut settled, mut run): (Option<bool>, Option<(bool, EventTime)>) = (None, None);
+    let mut runs: Vec<(bool, Vec<EventTime>)> = Vec::new();
     for (ts, p) in path {
         let distance = cross(a, b, *p) as f64 * aspect / length;
         if distance.abs() < 7_000.0 {
             continue;
         }
-        let side = distance > 0.0;
-        let since = match run {
-            Some((s, since)) if s == side => since,
-            _ => run.insert((side, *ts)).1,
-        };
-        if *ts - since >= Micros::from_millis(150) {
-            if settled.is_some_and(|s| s != side) {
-                all.push((since, side));
-            }
-            settled = Some(side);
+        match runs.last_mut() {
+            Some((right, points)) if *right == (distance > 0.0) => points.push(*ts),
+            _ => runs.push((distance > 0.0, vec![*ts])),
         }
     }
-    all
+    let last = runs.len();
+    let settled = runs.iter().enumerate().filter(|(i, (_, points))| {
+        let spans = points[points.len() - 1] - points[0] >= Micros::from_millis(150);
+        spans || (points.len() >= 2 && (*i == 0 || i + 1 == last))
+    });
+    let settled: Vec<(EventTime, bool)> = settled.map(|(_, (right, points))| (points[0], *right)).collect();
+    settled.windows(2).filter(|two| two[0].1 != two[1].1).map(|two| two[1]).collect()
 }

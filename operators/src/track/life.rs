@@ -146,3 +146,54 @@ pub fn group(class: Name) -> Name {
 pub fn ltrb(d: &Detection) -> Ltrb {
     [d.x0.into(), d.y0.into(), d.x1.into(), d.y1.into()]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::track::Tracker;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn person(x: f32, foot: f32, height: f32) -> Detection {
+        let half = height * 0.2;
+        let class = Name::new("person");
+        Detection { class, score: 0.9, x0: x - half, y0: foot - height, x1: x + half, y1: foot }
+    }
+
+    /// The numbers of the tracks at (640, 500), where somebody stands. From 2 s on `passer` walks up from the left, stays
+    /// in front for 5 s and walks on; who stands is not seen meanwhile, whether the passer is there or not.
+    fn numbers(passer: bool) -> BTreeSet<u32> {
+        let mut tracker = Tracker::new(TrackerConfig {
+            threshold: 0.5,
+            thresholds: BTreeMap::new(),
+            low: 0.1,
+            lost_after: Micros::from_secs(3),
+            width: 1280,
+            height: 720,
+        });
+        let mut numbers = BTreeSet::new();
+        for frame in 0..13 * 25 {
+            let t = frame as f32 / 25.0;
+            let x = 300.0 + 170.0 * (t.clamp(2.0, 4.0) - 2.0 + t.clamp(9.0, 11.0) - 9.0);
+            let mut seen = Vec::new();
+            if (x - 640.0).abs() > 100.0 {
+                seen.push(person(640.0, 500.0, 200.0));
+            }
+            if passer {
+                seen.push(person(x, 620.0, 360.0));
+            }
+            for event in tracker.step(EventTime(frame * 40_000), frame as u64, &seen) {
+                if let TrackEvent::Seen { track, at, .. } = event {
+                    let foot = at.bounds.y1 / 16;
+                    numbers.extend((480..520).contains(&foot).then_some(track));
+                }
+            }
+        }
+        numbers
+    }
+
+    #[test]
+    fn who_is_hidden_keeps_the_number_and_who_comes_back_does_not() {
+        assert_eq!(numbers(true).len(), 1);
+        assert_eq!(numbers(false).len(), 2);
+    }
+}

@@ -12,7 +12,8 @@
 //!
 //! A *run* is a longest sequence of points on one side. It is settled when it spans at least `settle` from
 //! its first to its last point. A track's first run, and the last run of a track that has ended, began or
-//! went on out of sight: there two points are enough. Runs that did not settle are passed over. Where two
+//! went on out of sight: there two points are enough, or one if the track's next point (for the last run: the one
+//! before), in the band or not, is at least `settle` away. Runs that did not settle are passed over. Where two
 //! settled runs in a row lie on different sides, the step from the last point p of the old run to the first
 //! point q of the new one is a crossing, if it meets the line between its ends, give or take a twentieth of
 //! its length: with `d = b − a`, `D(x) = (x − a)·d` and c as above, the step meets the endless line at the
@@ -63,12 +64,13 @@ struct Mark {
     model: Name,
 }
 
-/// Neighbouring points on one side. Ordered by time: minute, then ordinal within it.
+/// Neighbouring points on one side, or in the dead band. Ordered by time: minute, then ordinal within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Run {
     minute: EventTime,
     ordinal: u32,
-    right: bool,
+    /// Whether on the right; `None` in the band.
+    right: Option<bool>,
     points: u32,
     first: Mark,
     last: Mark,
@@ -107,7 +109,7 @@ fn runs(plan: &Plan, line: &Polyline) -> Vec<Run> {
         if !(plan.classes.is_empty() || plan.classes.contains(&p.class)) {
             continue;
         }
-        let Some(right) = side(plan, p) else { continue };
+        let right = side(plan, p);
         let mark = Mark { ts: p.ts, frame: p.frame, foot: p.foot, class: p.class, model: p.model };
         match runs.last_mut() {
             Some(run) if run.right == right => {
@@ -123,35 +125,61 @@ fn runs(plan: &Plan, line: &Polyline) -> Vec<Run> {
     runs
 }
 
+/// A run on one side, with what lies in the band passed over.
+struct Stay {
+    right: bool,
+    points: u32,
+    first: Mark,
+    last: Mark,
+    /// When the track's points next to it were seen.
+    before: Option<EventTime>,
+    after: Option<EventTime>,
+}
+
+/// The stays in the minutes' runs of one track, in order of time.
+fn stays(minutes: &[(&Run, isize)]) -> Vec<Stay> {
+    let mut stays: Vec<Stay> = Vec::new();
+    for (i, (run, _)) in minutes.iter().enumerate() {
+        let Some(right) = run.right else { continue };
+        let after = minutes.get(i + 1).map(|(next, _)| next.first.ts);
+        match stays.last_mut() {
+            Some(stay) if stay.right == right => {
+                stay.last = run.last;
+                stay.points += run.points;
+                stay.after = after;
+            }
+            _ => {
+                let before = i.checked_sub(1).map(|i| minutes[i].0.last.ts);
+                stays.push(Stay { right, points: run.points, first: run.first, last: run.last, before, after });
+            }
+        }
+    }
+    stays
+}
+
 /// A crossing, and whether it holds only if the track has ended.
 type Draft = (Mark, Mark, bool, bool);
 
 /// The crossings among the minutes' runs of one track, in order of time.
 fn crossings(line: &LineKey, minutes: &[(&Run, isize)], out: &mut Vec<(Draft, isize)>) {
-    let mut runs: Vec<Run> = Vec::new();
-    for (run, _) in minutes {
-        match runs.last_mut() {
-            Some(last) if last.right == run.right => {
-                last.last = run.last;
-                last.points += run.points;
-            }
-            _ => runs.push(**run),
-        }
-    }
-    let mut settled: Option<&Run> = None;
-    for (i, run) in runs.iter().enumerate() {
-        let spans = run.last.ts - run.first.ts >= line.settle;
-        let tentative = !spans && i + 1 == runs.len();
-        if !spans && !(run.points >= 2 && (i == 0 || tentative)) {
+    let stays = stays(minutes);
+    let mut settled: Option<&Stay> = None;
+    for (i, stay) in stays.iter().enumerate() {
+        let spans = stay.last.ts - stay.first.ts >= line.settle;
+        let tentative = !spans && i + 1 == stays.len();
+        let began = i == 0 && (stay.points >= 2 || stay.after.is_some_and(|at| at - stay.last.ts >= line.settle));
+        let went_on =
+            tentative && (stay.points >= 2 || stay.before.is_some_and(|at| stay.first.ts - at >= line.settle));
+        if !(spans || began || went_on) {
             continue;
         }
         if let Some(old) = settled
-            && old.right != run.right
-            && meets(line, old.last.foot, run.first.foot)
+            && old.right != stay.right
+            && meets(line, old.last.foot, stay.first.foot)
         {
-            out.push(((old.last, run.first, run.right, tentative), 1));
+            out.push(((old.last, stay.first, stay.right, tentative), 1));
         }
-        settled = Some(run);
+        settled = Some(stay);
     }
 }
 

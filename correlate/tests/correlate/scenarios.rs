@@ -294,14 +294,23 @@ fn a_crossing_needs_both_sides_settled_and_the_segment_itself() {
     facts.extend(walk(3, 0.0, &[400, 420, 440, 560, 580, 600], 800));
     // Lost just behind the line: two points are enough once it is known.
     facts.extend(walk(4, 0.0, &[600, 580, 560, 440, 430], 250));
+    // One point before the line, 0.4 s before the next; and one behind it, known once the track has ended.
+    for (track, xs) in [(5, [440, 560, 580, 600]), (6, [400, 420, 440, 560])] {
+        facts.extend(xs.iter().enumerate().map(|(i, x)| point(track, i as f64 * 0.4, *x, 250)));
+    }
     let crossings = |rows: Vec<ViewRow>| -> Vec<_> {
         rows.iter()
             .filter_map(|r| if let ViewRow::LineCrossing(c) = r { Some((c.track, c.ts, c.entry)) } else { None })
             .collect()
     };
-    assert_eq!(crossings(once(facts.clone(), vec![line(), clock()], s(9.0))), [(1, s(1.0), true)]);
+    let sure = [(1, s(1.0), true), (5, s(0.4), true)];
+    assert_eq!(crossings(once(facts.clone(), vec![line(), clock()], s(9.0))), sure);
     facts.push(end(4, 1.0, TrackEndReason::LeftFrame));
-    assert_eq!(crossings(once(facts, vec![line(), clock()], s(9.0))), [(1, s(1.0), true), (4, s(0.6), false)]);
+    facts.push(end(6, 1.2, TrackEndReason::LeftFrame));
+    assert_eq!(
+        crossings(once(facts, vec![line(), clock()], s(9.0))),
+        [sure[0], (4, s(0.6), false), sure[1], (6, s(1.2), true)]
+    );
 }
 
 #[test]

@@ -23,10 +23,16 @@ const UNSTEADY_AT_REST: f64 = 0.2;
 const UNSTEADY_SHARE: f64 = 0.25;
 /// How long they keep it: time constant of the velocity, s.
 const MEMORY: f64 = 4.0;
-/// The same for sizes, in shares of the scale per second; sizes change slowly and their trend is soon forgotten.
-const GROWTH: f64 = 0.15;
+/// The same for sizes, in shares of the scale per second; sizes change slowly and their trend is soon forgotten, so the
+/// size tells one thing from another.
+const GROWTH: f64 = 0.08;
+/// The same at the picture's edge, which cuts off what goes over it: there sizes change as fast as things move.
+const GROWTH_AT_EDGE: f64 = 0.5;
 /// Time constant of a size's trend, s.
 const GROWTH_MEMORY: f64 = 0.7;
+/// Deviation (the first part of [`MovingBox::misfit`]) beyond which a box is another thing's, however uncertain the
+/// estimate. Of a thing's own detections, one in a thousand deviates by more than 13, at six samples a second.
+const WORST_DEVIATION: f64 = 17.0;
 
 /// A position and its velocity, with their covariance.
 #[derive(Clone, Copy, Debug)]
@@ -92,8 +98,8 @@ impl MovingBox {
         }
     }
 
-    /// Lets `dt` seconds pass.
-    pub fn predict(&mut self, dt: f64) {
+    /// Lets `dt` seconds pass; `clipped` when the picture's edge cuts the box, now or as last seen.
+    pub fn predict(&mut self, dt: f64, clipped: bool) {
         if dt <= 0.0 {
             return;
         }
@@ -101,8 +107,9 @@ impl MovingBox {
         let unsteady = UNSTEADY_AT_REST * scale + UNSTEADY_SHARE * self.cx.v.hypot(self.cy.v);
         self.cx.predict(dt, unsteady, MEMORY);
         self.cy.predict(dt, unsteady, MEMORY);
-        self.w.predict(dt, GROWTH * scale, GROWTH_MEMORY);
-        self.h.predict(dt, GROWTH * scale, GROWTH_MEMORY);
+        let growth = if clipped { GROWTH_AT_EDGE } else { GROWTH } * scale;
+        self.w.predict(dt, growth, GROWTH_MEMORY);
+        self.h.predict(dt, growth, GROWTH_MEMORY);
         self.w.x = self.w.x.max(1.0);
         self.h.x = self.h.x.max(1.0);
     }
@@ -121,7 +128,9 @@ impl MovingBox {
 
     /// How badly a measured box fits: minus twice the logarithm of its likelihood, up to a constant, under a
     /// Student t distribution with 4 degrees of freedom for each of the four innovations (a normal one would
-    /// not forgive the single wrong edge that half-hidden things have). 0 is a perfect fit to a certain box.
+    /// not forgive the single wrong edge that half-hidden things have). 0 is a perfect fit to a certain box. The first
+    /// part is by how much the box deviates in units of what was expected, the second how uncertain that is. Infinite
+    /// for a box that deviates too much.
     pub fn misfit(&self, seen: Ltrb) -> f64 {
         let z = centre(seen);
         let terms = [
@@ -130,14 +139,15 @@ impl MovingBox {
             (z[2] - self.w.x, self.w.xx, SIZE_NOISE * self.w.x),
             (z[3] - self.h.x, self.h.xx, SIZE_NOISE * self.h.x),
         ];
-        // The logarithm of the product, not the sum of logarithms: this runs for every pair in every frame.
+        // Logarithms of products, not sums of logarithms: this runs for every pair in every frame.
         let (mut fit, mut loose) = (1.0, 1.0);
         for (d, p, noise) in terms {
             let r = noise * noise;
             fit *= 1.0 + d * d / (4.0 * (p + r));
             loose *= (p + r) / r;
         }
-        (fit * fit * fit * fit * fit * loose).ln()
+        let deviation = 5.0 * fit.ln();
+        if deviation > WORST_DEVIATION { f64::INFINITY } else { deviation + loose.ln() }
     }
 
     /// The estimated box.

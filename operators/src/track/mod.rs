@@ -1,7 +1,7 @@
 //! Tracking: detections of each sample in, facts about tracks out.
 //!
 //! ```text
-//! Detections → tracker (kalman, assign) → thinning → TrackPoint, TrackEnd
+//! Detections → tracker (life, kalman, assign) → thinning → TrackPoint, TrackEnd
 //! ```
 //!
 //! [`TrackStage`] keeps one [`Tracker`] for the running generation of its camera and drops it at the end of
@@ -13,6 +13,8 @@
 
 mod assign;
 mod kalman;
+mod life;
+mod overlap;
 mod stage;
 mod thin;
 mod tracker;
@@ -25,6 +27,8 @@ pub(crate) mod judge;
 mod score;
 #[cfg(test)]
 mod sim;
+#[cfg(test)]
+mod walkers;
 
 pub use stage::TrackStage;
 pub use tracker::{Sighting, TrackEvent, Tracker, TrackerConfig};

@@ -125,7 +125,8 @@ pub struct Detect {
     /// With `gate`: run it at least this often all the same, so that a still person is not lost. Default `1s`.
     #[serde(default = "Length::one_second")]
     pub heartbeat: Length,
-    /// How long a track that is not seen is kept. Default `3s`.
+    /// How long a track that is not seen is kept, not counting the time in which something nearer hides it; three times
+    /// as long at most. Default `3s`.
     #[serde(default = "Length::three_seconds")]
     pub lost_after: Length,
 }

@@ -62,9 +62,9 @@ row! {
 row! {
     /// One crossing of a line by a track that settled on both sides. Points in the dead band are on neither
     /// side. A run of points on one side has settled when it spans `settle`; of a track's first run, and of the last
-    /// run of a track that ended, two points are enough; other runs are passed over. The step from the last
-    /// point of one settled run to the first of the next, on the other side, must meet the line between its ends, give
-    /// or take a twentieth of its length.
+    /// run of a track that ended, two points are enough, or one that is at least `settle` away from the track's
+    /// point next to it; other runs are passed over. The step from the last point of one settled run to the first of
+    /// the next, on the other side, must meet the line between its ends, give or take a twentieth of its length.
     pub struct LineCrossing in "line_crossings", key(camera, generation, track, line, ts), bucket(ts) {
         /// Camera name.
         pub camera: Name,

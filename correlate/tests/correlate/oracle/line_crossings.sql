@@ -3,9 +3,11 @@ WITH measured AS (
     SELECT p.*, l.line, l.left_side, l.right_side, l.inside, l.settle, l.digest,
            (l.x2 - l.x1)::HUGEINT AS dx, (l.y2 - l.y1)::HUGEINT AS dy, l.band::HUGEINT AS band,
            (l.x2 - l.x1)::HUGEINT * (p.y - l.y1) - (l.y2 - l.y1)::HUGEINT * (p.x - l.x1) AS c,
-           (p.x - l.x1)::HUGEINT * (l.x2 - l.x1) + (p.y - l.y1)::HUGEINT * (l.y2 - l.y1) AS d
+           (p.x - l.x1)::HUGEINT * (l.x2 - l.x1) + (p.y - l.y1)::HUGEINT * (l.y2 - l.y1) AS d,
+           lag(p.ts) OVER o AS ts_before, lead(p.ts) OVER o AS ts_after
     FROM pt p JOIN rule_line l USING (camera)
     WHERE len(l.classes) = 0 OR list_contains(l.classes, p.class)
+    WINDOW o AS (PARTITION BY p.camera, p.generation, p.track, l.line ORDER BY p.ts, p.frame, p.id)
 ), sided AS (
     SELECT *, c > 0 AS on_right FROM measured
     WHERE c <> 0 AND (w * c) * (w * c) >= band * band * ((w * dx) * (w * dx) + (h * dy) * (h * dy))
@@ -18,14 +20,17 @@ WITH measured AS (
 ), runs AS (
     SELECT camera, generation, track, line, run, left_side, right_side, inside, settle, digest, dx, dy,
            any_value(on_right) AS on_right, count(*) AS points,
-           first({'ts': ts, 'frame': frame, 'c': c, 'd': d, 'class': class, 'model': model} ORDER BY ts, frame, id) AS p,
-           last({'ts': ts, 'frame': frame, 'c': c, 'd': d} ORDER BY ts, frame, id) AS q,
+           first({'ts': ts, 'frame': frame, 'c': c, 'd': d, 'class': class, 'model': model, 'ts_before': ts_before}
+                 ORDER BY ts, frame, id) AS p,
+           last({'ts': ts, 'frame': frame, 'c': c, 'd': d, 'ts_after': ts_after} ORDER BY ts, frame, id) AS q,
            max(run) OVER (PARTITION BY camera, generation, track, line) AS runs
     FROM numbered
     GROUP BY camera, generation, track, line, run, left_side, right_side, inside, settle, digest, dx, dy
 ), settled AS (
     SELECT r.* FROM runs r LEFT JOIN track_reason e USING (camera, generation, track)
-    WHERE q.ts - p.ts >= settle OR (points >= 2 AND (run = 1 OR (run = runs AND e.reason IS NOT NULL)))
+    WHERE q.ts - p.ts >= settle
+       OR (run = 1 AND (points >= 2 OR q.ts_after - q.ts >= settle))
+       OR (run = runs AND e.reason IS NOT NULL AND (points >= 2 OR p.ts - p.ts_before >= settle))
 ), steps AS (
     SELECT *, lag(q) OVER o AS old, lag(on_right) OVER o AS from_right
     FROM settled WINDOW o AS (PARTITION BY camera, generation, track, line ORDER BY run)

@@ -35,6 +35,7 @@ impl Bench {
             let out = correlate(facts.to_collection(scope), rules.to_collection(scope), now.to_collection(scope));
             out.rows.inner.probe().0
         });
+        println!("{} operators and channels", worker.peek_identifier());
         let site = Site::parse(SITE, Path::new("site.toml")).expect("a site").rules();
         site.iter().for_each(|rule| rules.update(rule.clone(), 1));
         now.update(start, 1);
@@ -56,7 +57,7 @@ impl Bench {
     fn feed(&mut self, lines: &[String]) {
         let now = EventTime(self.received);
         for line in lines {
-            let body = quick::event(line.as_bytes()).expect("an event");
+            let body = quick::event(line).expect("an event");
             let mut fact = body.fact(now).expect("an event");
             self.received += 1;
             fact.receive(EventTime(self.received));
@@ -82,7 +83,7 @@ fn fold(lines: &[String]) {
     let mut hours: HashMap<(Name, EventTime), [i64; 5]> = HashMap::new();
     let mut models: HashMap<(Name, Name, Name, EventTime), [u64; 3]> = HashMap::new();
     for line in lines {
-        let fact = quick::event(line.as_bytes()).expect("an event").fact(now).expect("an event");
+        let fact = quick::event(line).expect("an event").fact(now).expect("an event");
         let Entry::Vacant(slot) = events.entry(fact.id()) else { continue };
         let hour = fact.bucket().floor(Micros::HOUR);
         let (worker, station, model, version, score, place, n) = match slot.insert(fact) {

@@ -20,6 +20,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Display;
+use std::str::Utf8Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +39,8 @@ const LISTED: usize = BATCH;
 
 /// One event.
 pub async fn one(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
-    let body = quick::event(&body).map_err(|wrong| no_json(&wrong.message))?;
+    let text = std::str::from_utf8(&body).map_err(|e| no_json(&e))?;
+    let body = quick::event(text).map_err(|wrong| no_json(&wrong.message))?;
     report(&shared, &body, |_| None).await
 }
 
@@ -267,16 +269,25 @@ pub async fn stream(State(shared): State<Arc<Shared>>, mut body: Body) -> Result
         }
         let (mut facts, mut sent) = (Vec::new(), Sent::default());
         let now = clock::now();
-        for line in rest[..end].split(|b| *b == b'\n').filter(|l| !l.trim_ascii().is_empty()) {
+        let mut take = |line: Result<&str, Utf8Error>| {
+            if line.is_ok_and(|line| line.trim_ascii().is_empty()) {
+                return;
+            }
             let index = tally.received;
             tally.received += 1;
-            match quick::event(line).and_then(|e| e.fact(now)) {
+            let line = line.map_err(|e| Wrong { field: "", message: e.to_string() });
+            match line.and_then(quick::event).and_then(|e| e.fact(now)) {
                 Ok(fact) => {
                     sent.note(index, &fact);
                     facts.push(fact);
                 }
                 Err(wrong) => tally.error(index, wrong),
             }
+        };
+        match std::str::from_utf8(&rest[..end]) {
+            Ok(lines) => lines.split('\n').for_each(|line| take(Ok(line))),
+            // Somewhere it is no text: line by line, so that the others are kept.
+            Err(_) => rest[..end].split(|b| *b == b'\n').for_each(|line| take(std::str::from_utf8(line))),
         }
         rest.drain(..end);
         if !facts.is_empty() {

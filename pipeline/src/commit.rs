@@ -47,6 +47,9 @@ const EPOCH: Duration = Duration::from_secs(1);
 /// Facts of clients that share a sync at most.
 const GATHERED: usize = 20_000;
 
+/// Facts that wait in memory to be published before it is done ahead of its time.
+const MANY: usize = 500_000;
+
 /// Journal, store and lake of a run, and what is on its way to them.
 pub struct Committer {
     journal: Journal,
@@ -259,7 +262,7 @@ impl Committer {
                 self.or_wait(Writer::Store, committed)?;
                 epoch_began = Instant::now();
             }
-            if published.elapsed() >= if self.full.is_some() { RETRY } else { freshness } {
+            if published.elapsed() >= self.publish_after(freshness) {
                 let lake = self.publish().and_then(|()| self.seal());
                 self.or_wait(Writer::Lake, lake)?;
                 published = Instant::now();
@@ -267,6 +270,16 @@ impl Committer {
         }
         self.commit()?;
         self.publish()
+    }
+
+    /// How long after the last publication the next one is due: soon, when much waits for it in memory.
+    fn publish_after(&self, freshness: Duration) -> Duration {
+        let waiting: usize = self.unpublished.iter().map(|(_, facts)| facts.len()).sum();
+        match &self.full {
+            Some(_) => RETRY,
+            None if waiting > MANY => EPOCH.min(freshness),
+            None => freshness,
+        }
     }
 
     fn next_tick(&mut self) -> Tick {

@@ -84,6 +84,9 @@ fn place(text: &str) -> usize {
 }
 
 impl Name {
+    /// Some name, whichever was the first; for places that must hold one and mean none.
+    pub const FIRST: Self = Self(0);
+
     /// The name with this text; the same text always gives the same name within a process.
     pub fn new(text: &str) -> Self {
         NAMES.with(|names| {

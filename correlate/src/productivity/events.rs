@@ -22,21 +22,23 @@ struct Packed {
     offset: u32,
     worker: Name,
     station: Name,
-    /// Place of the model and its version among all of them.
-    model: u32,
     units: u32,
-    /// In the upper two bits what it was, in the lower the confidence.
+    /// Place of the model and its version among all of them.
+    model: u16,
+    /// In the upper two bits what it was, in the lower the confidence; [`ELSEWHERE`] for an id that is among the others.
     kind: u16,
 }
 
-/// The bits of a confidence.
+/// The bits of a confidence: none has all of them.
 const CONFIDENCE: u16 = (1 << 14) - 1;
+/// No event is of this kind.
+const ELSEWHERE: u16 = u16::MAX;
 
 /// The set.
 #[derive(Default)]
 pub struct EventSet {
-    /// By hour since 1970; `None` for an id that is among the others.
-    hours: FastMap<i64, IdMap<Option<Packed>>>,
+    /// By hour since 1970.
+    hours: FastMap<i64, IdMap<Packed>>,
     others: FactSet<Event>,
     models: Models,
     changes: Vec<Change<Event>>,
@@ -46,22 +48,27 @@ pub struct EventSet {
 #[derive(Default)]
 struct Models {
     all: Vec<(Name, Name)>,
-    places: FastMap<(Name, Name), u32>,
-    last: Option<((Name, Name), u32)>,
+    places: FastMap<(Name, Name), u16>,
+    last: Option<((Name, Name), u16)>,
 }
 
 impl Models {
-    fn place(&mut self, model: (Name, Name)) -> u32 {
+    /// `None` when there are more than can be numbered.
+    fn place(&mut self, model: (Name, Name)) -> Option<u16> {
         match self.last {
-            Some((last, place)) if last == model => place,
+            Some((last, place)) if last == model => Some(place),
             _ => {
-                let next = self.all.len() as u32;
-                let place = *self.places.entry(model).or_insert(next);
-                if place == next {
-                    self.all.push(model);
-                }
+                let place = match self.places.get(&model) {
+                    Some(place) => *place,
+                    None => {
+                        let place = u16::try_from(self.all.len()).ok()?;
+                        self.places.insert(model, place);
+                        self.all.push(model);
+                        place
+                    }
+                };
                 self.last = Some((model, place));
-                place
+                Some(place)
             }
         }
     }
@@ -73,7 +80,7 @@ fn hour_of(ts: EventTime) -> i64 {
 
 impl Packed {
     fn of(event: &Event, models: &mut Models) -> Option<Self> {
-        if event.named || event.confidence.0 > CONFIDENCE {
+        if event.named || event.confidence.0 >= CONFIDENCE {
             return None;
         }
         let (what, units) = match event.what {
@@ -87,14 +94,24 @@ impl Packed {
             offset: u32::try_from(event.ts.0.rem_euclid(Micros::HOUR.0)).ok()?,
             worker: event.worker,
             station: event.station,
-            model: models.place((event.model, event.model_version)),
             units,
+            model: models.place((event.model, event.model_version))?,
             kind: what << 14 | event.confidence.0,
         })
     }
 
+    const ELSEWHERE: Self = Self {
+        received_at: EventTime(0),
+        offset: 0,
+        worker: Name::FIRST,
+        station: Name::FIRST,
+        units: 0,
+        model: 0,
+        kind: ELSEWHERE,
+    };
+
     fn unpack(&self, id: FactId, hour: i64, models: &Models) -> Event {
-        let (model, model_version) = models.all.get(self.model as usize).copied().unwrap_or_default();
+        let (model, model_version) = models.all.get(usize::from(self.model)).copied().unwrap_or_default();
         let what = match self.kind >> 14 {
             0 => What::Did(ActivityState::Working),
             1 => What::Did(ActivityState::Idle),
@@ -126,10 +143,10 @@ impl EventSet {
         let events = self.hours.entry(hour).or_default();
         match events.entry(event.id) {
             Entry::Vacant(slot) if diff == 1 => {
-                slot.insert(Some(packed));
+                slot.insert(packed);
                 return changed(event, 1);
             }
-            Entry::Occupied(slot) if diff == -1 && *slot.get() == Some(packed) => {
+            Entry::Occupied(slot) if diff == -1 && *slot.get() == packed => {
                 slot.remove();
                 if events.is_empty() {
                     self.hours.remove(&hour);
@@ -137,10 +154,11 @@ impl EventSet {
                 return changed(event, -1);
             }
             Entry::Vacant(slot) => {
-                slot.insert(None);
+                slot.insert(Packed::ELSEWHERE);
             }
             Entry::Occupied(mut slot) => {
-                if let Some(other) = slot.insert(None) {
+                let other = slot.insert(Packed::ELSEWHERE);
+                if other != Packed::ELSEWHERE {
                     self.others.put(other.unpack(event.id, hour, &self.models));
                 }
             }
@@ -152,7 +170,7 @@ impl EventSet {
         if packed.is_some() || !self.others.holds(event.id) {
             let events = self.hours.entry(hour).or_default();
             match packed {
-                Some(packed) => drop(events.insert(event.id, Some(packed))),
+                Some(packed) => drop(events.insert(event.id, packed)),
                 None => drop(events.remove(&event.id)),
             }
             if events.is_empty() {
@@ -168,8 +186,9 @@ impl EventSet {
 
     /// The events of which one occurrence counts.
     pub fn iter(&self) -> impl Iterator<Item = Event> {
-        let packed = self.hours.iter().flat_map(|(hour, events)| {
-            events.iter().filter_map(|(id, packed)| Some(packed.as_ref()?.unpack(*id, *hour, &self.models)))
+        let packed = self.hours.iter().flat_map(move |(hour, events)| {
+            let here = events.iter().filter(|(_, packed)| **packed != Packed::ELSEWHERE);
+            here.map(|(id, packed)| packed.unpack(*id, *hour, &self.models))
         });
         packed.chain(self.others.iter().copied())
     }

@@ -17,7 +17,7 @@ use gemba_schemas::fact::{
     Review, TrackEnd,
 };
 use gemba_schemas::id::FactId;
-use gemba_schemas::time::Tick;
+use gemba_schemas::time::{EventTime, Tick};
 use serde::{Deserialize, Serialize};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -57,7 +57,7 @@ macro_rules! kinds {
 
 kinds! {
     /// Facts beyond the horizon; they are in no other collection, and whole, so that a second one can be answered.
-    late: Fact, fact if fact.is_late() => fact;
+    late: Late, fact if fact.is_late() => Late { received_at: fact.received_at().unwrap_or_default(), fact };
     /// Track points, already reduced to what correlate needs.
     points: (TrackKey, Point), Fact::TrackPoint(p) => (TrackKey::of(&p), Point::of(&p));
     /// Ends of tracks.
@@ -93,6 +93,20 @@ pub struct Receipt {
     pub refused: Fact,
     /// The one that arrived first under the same identity.
     pub stored: Fact,
+}
+
+/// A fact beyond the horizon. Of several under one id the first to arrive is the least, whatever their kinds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Late {
+    received_at: EventTime,
+    /// All of it.
+    pub fact: Fact,
+}
+
+impl From<Late> for Fact {
+    fn from(late: Late) -> Self {
+        late.fact
+    }
 }
 
 /// What carries a fact's identity.
@@ -159,7 +173,7 @@ macro_rules! clients {
 }
 
 clients! {
-    Fact, Self::id;
+    Late, |late: &Self| late.fact.id();
     AttendanceMark, |f: &Self| f.id;
     PlateRead, |f: &Self| f.id;
     Review, |f: &Self| f.id;

@@ -31,6 +31,9 @@ impl What {
     }
 }
 
+/// Stands for an id that a client chose: an event that is made a fact and taken back must be the same event again.
+const NAMED: &str = "?";
+
 /// An event. Of several under one id the least counts: the one that was received first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Event {
@@ -73,10 +76,10 @@ from!(Activity, |f| What::Did(f.state));
 from!(Production, |f| What::Made(f.count));
 
 impl From<Event> for Fact {
-    /// The fact again, but for the client's own id: whoever asks under an identity knows it.
+    /// The fact again, but for the client's own id, for which a mark stands: whoever asks under an identity knows it.
     fn from(e: Event) -> Self {
-        let Event { id, received_at, ts, worker, station, model, model_version, what, confidence, .. } = e;
-        let request = String::new();
+        let Event { id, received_at, ts, worker, station, model, model_version, what, confidence, named } = e;
+        let request = if named { String::from(NAMED) } else { String::new() };
         match what {
             What::Did(state) => {
                 Activity { id, received_at, ts, worker, station, state, confidence, model, model_version, request }

@@ -127,7 +127,7 @@ pub fn correlate<'scope>(
         work.unregistered.map(ViewRow::from),
         drift.rows.map(ViewRow::from),
         drift.requests.map(ViewRow::from),
-        facts.late.flat_map(|fact| LateFact::of(&fact).map(ViewRow::from)),
+        facts.late.flat_map(|late| LateFact::of(&late.fact).map(ViewRow::from)),
         occupancy.sums.days.map(ViewRow::from),
         occupancy.sums.months.map(ViewRow::from),
         dwell_days.map(ViewRow::from),

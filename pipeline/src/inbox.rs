@@ -169,6 +169,13 @@ impl Inbox {
     }
 }
 
+impl Drop for Outbox {
+    /// Nobody waits for room any more: who asks now is told that it is over.
+    fn drop(&mut self) {
+        self.waiting.store(0, Relaxed);
+    }
+}
+
 impl Outbox {
     /// An inbox that nobody can write to.
     pub fn closed() -> Self {

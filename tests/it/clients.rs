@@ -221,6 +221,31 @@ fn a_stream_of_lines_comes_to_the_sums_of_its_events() {
 }
 
 #[test]
+fn what_was_refused_is_not_there_when_the_first_is_deleted() {
+    let folder = site();
+    let (server, address) = serve(folder.path());
+    let post = |body: &str| send(&address, "POST", "/api/v1/events", body).status;
+    let delete = |id: &str| send(&address, "DELETE", &format!("/api/v1/events/{id}"), "").status;
+    let own = event(&ago(1, 0), "W1", "product_count", r#","count":4,"id":"a-1""#);
+    let late = event("2024-02-29T10:00:00Z", "W1", "product_count", r#","count":4,"id":"a-2""#);
+    for body in [&own, &late] {
+        assert_eq!((post(body), post(body)), (201, 200));
+    }
+    // Of another kind under the same id: the first one counts, late or not.
+    assert_eq!(post(&late.replace("product_count", "working").replace("\"count\":4", "\"count\":0")), 409);
+    // Whatever comes next carries what was refused away.
+    assert_eq!(post(&event(&ago(1, 60), "W2", "idle", "")), 201);
+    rows(&address, "worker_hours", 2);
+    assert_eq!((delete("a-1"), delete("a-2")), (200, 200));
+    rows(&address, "worker_hours", 1);
+    rows(&address, "late_facts", 0);
+    assert_eq!((post(&own), post(&late)), (201, 201));
+    rows(&address, "worker_hours", 2);
+    rows(&address, "late_facts", 1);
+    interrupt(server).with(0);
+}
+
+#[test]
 fn a_stream_that_goes_on_is_stored_while_it_does() {
     let folder = site();
     let (server, address) = serve(folder.path());

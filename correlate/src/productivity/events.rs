@@ -1,7 +1,7 @@
 //! The events inside the horizon, as a set.
 //!
-//! Nearly every event is there once, and says by itself in which hour it lies: these are packed into 32 bytes each, in one
-//! map per hour, small enough to stay in the cache while its hour is reported. What is there more than once, in
+//! Nearly every event is there once, and says by itself in which hour it lies: these are packed into 32 bytes each beside
+//! their ids, in one map per hour, small enough to stay in the cache while its hour is reported. What is there more than once, in
 //! several bodies, or under an id that the client chose, is kept in full beside them.
 
 use crate::dedupe::{FactSet, IdMap};
@@ -167,6 +167,9 @@ impl EventSet {
         // Back among the many, where it can be.
         let alone = self.others.take_single(event.id);
         let packed = alone.as_ref().and_then(|event| Packed::of(event, &mut self.models));
+        if let (Some(event), None) = (alone, packed) {
+            self.others.put(event);
+        }
         if packed.is_some() || !self.others.holds(event.id) {
             let events = self.hours.entry(hour).or_default();
             match packed {

@@ -103,7 +103,7 @@ impl Committer {
         }
         let mut gone = HashSet::new();
         for withdrawal in &withdrawn {
-            let facts = lake.withdrawn(withdrawal)?.into_iter().filter(|f| gone.insert(f.id()));
+            let facts = lake.withdrawn(withdrawal)?.into_iter().filter(|f| gone.insert((f.id(), f.received_at())));
             send(facts.collect(), -1, &mut loaded);
         }
         send(tail.clone(), 1, &mut loaded);

@@ -30,7 +30,7 @@ const BATCH: usize = 10_000;
 const LINE: usize = 64 << 10;
 /// Bytes of a stream that are stored together.
 const GOOD_DEAL: usize = 1 << 20;
-/// How long a stream may pause before what came is stored.
+/// How long lines of a stream wait for more of them before they are stored.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Such parts of a stream that may be stored while the next one is read.
 const UNDER_WAY: usize = 2;
@@ -260,13 +260,10 @@ pub async fn stream(State(shared): State<Arc<Shared>>, mut body: Body) -> Result
     let mut tally = Tally::default();
     let mut rest: Vec<u8> = Vec::new();
     let mut waiting: VecDeque<(Answer<Posted>, Sent)> = VecDeque::new();
-    let mut last = false;
-    while !last {
-        last = gather(&mut body, &mut rest).await?;
+    let mut ended = Ok(false);
+    while let Ok(false) = ended {
+        ended = gather(&mut body, &mut rest).await;
         let end = rest.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
-        if end == 0 && rest.len() > LINE {
-            return Err(Problem::bad("", format!("a line is longer than {LINE} bytes")));
-        }
         let (mut facts, mut sent) = (Vec::new(), Sent::default());
         let now = clock::now();
         let mut take = |line: Result<&str, Utf8Error>| {
@@ -293,29 +290,47 @@ pub async fn stream(State(shared): State<Arc<Shared>>, mut body: Body) -> Result
         if !facts.is_empty() {
             waiting.push_back((patiently(&shared, facts).await, sent));
         }
-        while waiting.len() > if last { 0 } else { UNDER_WAY }
+        // What is on its way is answered before anything is told, be it an error.
+        while waiting.len() > if matches!(ended, Ok(false)) { UNDER_WAY } else { 0 }
             && let Some((answer, sent)) = waiting.pop_front()
         {
-            let posted = wait(answer).await.map_err(|problem| tally.so_far(problem))?;
-            tally.count(&sent, &posted);
+            match wait(answer).await {
+                Ok(posted) => tally.count(&sent, &posted),
+                Err(problem) => ended = ended.and(Err(problem)),
+            }
         }
     }
+    ended.map(|_| ()).map_err(|problem| tally.so_far(problem))?;
     Ok(tally.answer())
 }
 
-/// Reads on until there is a good deal of lines, or some and no more at the moment: a sync serves many. True at the end.
+/// Reads on until there is a good deal of lines, or some and [`PAUSE`] has passed: a sync serves many. True at the end.
 async fn gather(body: &mut Body, rest: &mut Vec<u8>) -> Result<bool, Problem> {
+    // What is left from before is less than a line.
+    let (mut due, mut line) = (None, rest.len());
     while rest.len() < GOOD_DEAL {
-        let frame = if rest.contains(&b'\n') {
-            match tokio::time::timeout(PAUSE, body.frame()).await {
+        let frame = match due {
+            Some(due) => match tokio::time::timeout_at(due, body.frame()).await {
                 Ok(frame) => frame,
                 Err(_) => return Ok(false),
-            }
-        } else {
-            body.frame().await
+            },
+            None => body.frame().await,
         };
         match frame {
-            Some(Ok(frame)) => rest.extend_from_slice(&frame.into_data().unwrap_or_default()),
+            Some(Ok(frame)) => {
+                let bytes = frame.into_data().unwrap_or_default();
+                line = match bytes.iter().rposition(|b| *b == b'\n') {
+                    Some(at) => {
+                        due.get_or_insert_with(|| tokio::time::Instant::now() + PAUSE);
+                        bytes.len() - at - 1
+                    }
+                    None => line + bytes.len(),
+                };
+                rest.extend_from_slice(&bytes);
+                if line > LINE {
+                    return Err(Problem::bad("", format!("a line is longer than {LINE} bytes")));
+                }
+            }
             Some(Err(error)) => return Err(Problem::bad("", format!("the stream broke off: {error}"))),
             None => {
                 if rest.last().is_some_and(|b| *b != b'\n') {

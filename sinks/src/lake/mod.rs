@@ -235,15 +235,18 @@ impl Lake {
 
     /// The facts of clients that satisfy a condition on `id`, `ts`, `worker` and `station`, in SQL; of `kinds` only.
     fn client_facts(&self, kinds: &[FactKind], condition: &str) -> Result<Vec<Fact>, SinkError> {
-        let mut all = Vec::new();
+        let mut all: Vec<Fact> = Vec::new();
         for &kind in kinds {
-            self.read(kind, |_| true, &format!("WHERE {condition}"), &mut |facts| {
+            let filter = format!("WHERE {condition}");
+            let mut take = |facts: Vec<Fact>| {
                 all.extend(facts);
                 match all.len() {
                     ..=MOST_WITHDRAWN => Ok(()),
                     _ => Err(SinkError::Request(format!("more than {MOST_WITHDRAWN} facts at once"))),
                 }
-            })?;
+            };
+            self.read(kind, |_| true, &filter, &mut take)?;
+            self.late_facts_of(kind, &filter, &mut take)?;
         }
         Ok(all)
     }

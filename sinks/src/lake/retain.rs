@@ -143,7 +143,13 @@ impl Lake {
                 true => catalog::files(&table, Part::Views, &self.dir, &self.manifest),
                 false => ident(table.name),
             };
-            let sql = format!("SELECT * FROM {from} WHERE {} < {}", ident(table.bucket), instant(before.0));
+            // Late facts are all held, but for those that have left the lake.
+            let late_before = self.manifest.facts_from.as_deref().and_then(Day::parse);
+            let before = match view {
+                ViewKind::LateFact => late_before.map_or(i64::MIN, |day| i64::from(day.0) * DAY),
+                _ => before.0,
+            };
+            let sql = format!("SELECT * FROM {from} WHERE {} < {}", ident(table.bucket), instant(before));
             let fail = |e| SinkError::duck(format!("reading the final rows of {}", table.name), &self.dir, e);
             for batch in collect(&connection, &sql, [], fail)? {
                 rows.extend(view.decode(&batch).map_err(|source| SinkError::Column { table: table.name, source })?);

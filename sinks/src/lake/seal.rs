@@ -61,18 +61,28 @@ impl Lake {
     }
 
     /// Hands every fact that was late when it came, and whose day is sealed, to `f`: they count nowhere, but a second one is
-    /// to be known as such. The rows of `late_facts` say on which days to look.
+    /// to be known as such.
     pub fn late_facts(&self, f: &mut dyn FnMut(Vec<Fact>) -> Result<(), SinkError>) -> Result<(), SinkError> {
-        let rows = self.manifest.of(Part::Views, ViewKind::LateFact.table_name());
-        let dates: BTreeSet<&String> = rows.map(|file| &file.date).collect();
         for &kind in FactKind::ALL.iter().filter(|kind| kind.is_client()) {
-            let sealed = |file: &LakeFile| !self.is_loaded(kind, file) && dates.contains(&file.date);
-            self.read_files(kind, sealed, "", &mut |mut facts| {
-                facts.retain(Fact::is_late);
-                if facts.is_empty() { Ok(()) } else { f(facts) }
-            })?;
+            self.late_facts_of(kind, "", f)?;
         }
         Ok(())
+    }
+
+    /// The same of one kind, with a filter in SQL. The rows of `late_facts` say on which days to look.
+    pub(super) fn late_facts_of(
+        &self,
+        kind: FactKind,
+        filter: &str,
+        f: &mut dyn FnMut(Vec<Fact>) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        let rows = self.manifest.of(Part::Views, ViewKind::LateFact.table_name());
+        let dates: BTreeSet<&String> = rows.map(|file| &file.date).collect();
+        let sealed = |file: &LakeFile| !self.is_loaded(kind, file) && dates.contains(&file.date);
+        self.read_files(kind, sealed, filter, &mut |mut facts| {
+            facts.retain(Fact::is_late);
+            if facts.is_empty() { Ok(()) } else { f(facts) }
+        })
     }
 
     /// Whether facts of this instant are sealed, or have left: none is added to them any more.

@@ -14,6 +14,7 @@
 mod clients;
 mod damage;
 mod load;
+mod publish;
 mod seal;
 mod space;
 
@@ -31,10 +32,8 @@ use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
-use gemba_sinks::{
-    Entry, Epoch, EpochRow, Journal, Kept, Lake, Live, Publish, SealedDay, SinkError, Store, Withdrawal,
-};
-use space::{Full, RETRY, Writer};
+use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Kept, Lake, Live, SealedDay, SinkError, Store, Withdrawal};
+use space::{Full, Writer};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -46,9 +45,6 @@ const GATHER: Duration = Duration::from_millis(100);
 const EPOCH: Duration = Duration::from_secs(1);
 /// Facts of clients that share a sync at most.
 const GATHERED: usize = 20_000;
-
-/// Facts that wait in memory to be published before it is done ahead of its time.
-const MANY: usize = 500_000;
 
 /// Journal, store and lake of a run, and what is on its way to them.
 pub struct Committer {
@@ -272,16 +268,6 @@ impl Committer {
         self.publish()
     }
 
-    /// How long after the last publication the next one is due: soon, when much waits for it in memory.
-    fn publish_after(&self, freshness: Duration) -> Duration {
-        let waiting: usize = self.unpublished.iter().map(|(_, facts)| facts.len()).sum();
-        match &self.full {
-            Some(_) => RETRY,
-            None if waiting > MANY => EPOCH.min(freshness),
-            None => freshness,
-        }
-    }
-
     fn next_tick(&mut self) -> Tick {
         self.tick += 1;
         self.tick
@@ -438,51 +424,6 @@ impl Committer {
 
     fn epoch(&self, tick: Tick, journal_seq: u64, changes: Vec<(ViewRow, i64)>) -> Epoch {
         Epoch { tick, journal_seq, rules: self.rules_at(tick), now: self.now.unwrap_or_default(), changes }
-    }
-
-    /// Publishes to the lake what the store has committed, and nothing beyond it.
-    fn publish(&mut self) -> Result<(), SinkError> {
-        let Some(epoch) = self.last_epoch.clone() else { return Ok(()) };
-        let through = epoch.journal_seq;
-        let mut facts: Vec<Fact> =
-            self.unpublished.extract_if(.., |(seq, _)| *seq <= through).flat_map(|(_, facts)| facts).collect();
-        if !self.not_for_lake.is_empty() {
-            facts.retain(|f| !f.received_at().is_some_and(|at| self.not_for_lake.remove(&(f.id(), at))));
-        }
-        let withdrawn: Vec<Withdrawal> =
-            self.unpublished_withdrawals.extract_if(.., |(seq, _)| *seq <= through).map(|(_, w)| w).collect();
-        let retracted: Vec<_> =
-            self.unpublished_retracts.extract_if(.., |(seq, _)| *seq <= through).map(|(_, r)| r).collect();
-        if facts.is_empty()
-            && retracted.is_empty()
-            && withdrawn.is_empty()
-            && self.dirty.is_empty()
-            && self.lake.journal_seq() == through
-            && !self.lake.is_due(epoch.now)
-        {
-            // Nothing to do, unless there was no space for it the last time.
-            return self.journal.release(through);
-        }
-        let published = self.lake.publish(Publish {
-            facts: &facts,
-            retracted: &retracted,
-            withdrawn: &withdrawn,
-            journal_seq: through,
-            store: &self.store,
-            dirty: &self.dirty,
-            epoch: &epoch,
-            site: &self.site_text,
-        });
-        if let Err(error) = published {
-            // Kept for another try, should there be one.
-            self.unpublished.insert(0, (through, facts));
-            self.unpublished_withdrawals.extend(withdrawn.into_iter().map(|w| (through, w)));
-            self.unpublished_retracts.extend(retracted.into_iter().map(|r| (through, r)));
-            return Err(error);
-        }
-        self.dirty.clear();
-        self.kept = self.lake.kept();
-        self.journal.release(through)
     }
 
     /// The last committed epoch.

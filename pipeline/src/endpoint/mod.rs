@@ -27,6 +27,7 @@ pub mod body;
 mod drift;
 mod events;
 mod lineage;
+mod many;
 mod metrics;
 mod openapi;
 mod page;
@@ -208,8 +209,8 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/api/v1/views/{view}", get(views::rows))
         .route("/api/v1/events", post(events::one).delete(events::delete_range))
         .route("/api/v1/events/{id}", delete(events::delete_one))
-        .route("/api/v1/events/batch", post(events::batch).layer(DefaultBodyLimit::max(16 << 20)))
-        .route("/api/v1/events/stream", post(events::stream).layer(DefaultBodyLimit::disable()))
+        .route("/api/v1/events/batch", post(many::batch).layer(DefaultBodyLimit::max(16 << 20)))
+        .route("/api/v1/events/stream", post(many::stream).layer(DefaultBodyLimit::disable()))
         .route("/api/v1/attendance/check-in", post(events::check_in))
         .route("/api/v1/attendance/check-out", post(events::check_out))
         .route("/api/v1/vehicle/validate-plate", post(events::plate))

@@ -6,8 +6,8 @@ use gemba_schemas::fact::Fact;
 use gemba_sinks::{Publish, SinkError, Withdrawal};
 use std::time::Duration;
 
-/// Facts that wait in memory to be published before it is done ahead of its time.
-const MANY: usize = 500_000;
+/// Facts that wait in memory, some 0.1 kB each, before they are published ahead of their time.
+const MANY: usize = 4_000_000;
 
 impl Committer {
     /// How long after the last publication the next one is due: soon, when much waits for it in memory.

@@ -330,7 +330,7 @@ enum In {
     Read(Read),
 }
 
-/// The readings of the kinds that some rule watches: what nobody watches is kept in a map, and not arranged.
+/// The readings of the kinds that some rule watches: what nobody watches is kept in a map, and goes no further.
 fn watched<'scope>(
     readings: VecCollection<'scope, Tick, Read, isize>,
     rules: &Rules<'scope>,

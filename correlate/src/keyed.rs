@@ -90,7 +90,7 @@ impl<'scope, K: ExchangeData + Hash, V: ExchangeData> Keyed<'scope, K, V>
             consolidate(&mut left);
             consolidate(&mut right);
             for ((key, value), diff) in left {
-                let (here, there) = group(&mut groups, &key);
+                let (here, there) = groups.entry(key.clone()).or_default();
                 there.each(|v2, n| out.extend(logic(&key, &value, v2).into_iter().map(|row| (row, diff * n))));
                 here.add(value, diff);
                 if here.is_empty() && there.is_empty() {
@@ -98,7 +98,7 @@ impl<'scope, K: ExchangeData + Hash, V: ExchangeData> Keyed<'scope, K, V>
                 }
             }
             for ((key, v2), diff) in right {
-                let (here, there) = group(&mut groups, &key);
+                let (here, there) = groups.entry(key.clone()).or_default();
                 here.each(|value, n| out.extend(logic(&key, value, &v2).into_iter().map(|row| (row, diff * n))));
                 there.add(v2, diff);
                 if here.is_empty() && there.is_empty() {
@@ -107,14 +107,6 @@ impl<'scope, K: ExchangeData + Hash, V: ExchangeData> Keyed<'scope, K, V>
             }
         })
     }
-}
-
-/// The group of a key; the key is copied only if it is new.
-fn group<'a, K: Hash + Eq + Clone, G: Default>(groups: &'a mut HashMap<K, G>, key: &K) -> &'a mut G {
-    if !groups.contains_key(key) {
-        groups.insert(key.clone(), G::default());
-    }
-    groups.entry(key.clone()).or_default()
 }
 
 /// What a reduction knows of a key.

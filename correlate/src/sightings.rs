@@ -10,6 +10,7 @@
 use super::keyed::Keyed;
 use super::packing::{Patterns, Profile, Shown, Spell};
 use super::rules::Rules;
+use super::tick::part;
 use differential_dataflow::VecCollection;
 use gemba_schemas::fact::{CodeRead, MotionSpan};
 use gemba_schemas::id::{Generation, Name};
@@ -100,18 +101,13 @@ impl<'scope> Sightings<'scope> {
             }
             Watcher::Station(_) => Vec::new(),
         });
-        let seen = read.concat(moved);
-        macro_rules! only {
-            ($pattern:pat => $row:expr) => {
-                seen.clone().flat_map(|seen| if let $pattern = seen { Some($row) } else { None })
-            };
-        }
-        Self {
-            spells: only!(Seen::Spell(profile, spell) => (profile, spell)),
-            codes: only!(Seen::Code(profile, shown) => (profile, shown)),
-            badges: only!(Seen::Badge(text, at) => (text, at)),
-            moving: only!(Seen::Moving(at) => at),
-        }
+        let (spells, codes, badges, moving) = part!(read.concat(moved), "What is seen by whom", {
+            spells: (Profile, Spell), Seen::Spell(profile, spell) => (profile, spell);
+            codes: (Profile, Shown), Seen::Code(profile, shown) => (profile, shown);
+            badges: (String, AtStation), Seen::Badge(text, at) => (text, at);
+            moving: AtStation, Seen::Moving(at) => at;
+        });
+        Self { spells, codes, badges, moving }
     }
 }
 

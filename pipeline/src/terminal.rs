@@ -17,6 +17,31 @@ use std::time::{Duration, Instant};
 const REFRESH: Duration = Duration::from_millis(200);
 const PLAIN: Duration = Duration::from_secs(5);
 
+/// How far one thing is: on a terminal a figure that is written over, in a log a line for each quarter.
+pub struct Percent {
+    what: &'static str,
+    terminal: bool,
+    said: u32,
+}
+
+impl Percent {
+    /// Of doing `what`.
+    pub fn of(what: &'static str) -> Self {
+        Self { what, terminal: std::io::stderr().is_terminal(), said: 0 }
+    }
+
+    /// Says that this share is done, if that is news.
+    pub fn show(&mut self, done: f64) {
+        let step = if self.terminal { 1 } else { 25 };
+        let percent = (100.0 * done.clamp(0.0, 1.0)) as u32 / step * step;
+        if percent > self.said {
+            self.said = percent;
+            let end = if self.terminal { '\r' } else { '\n' };
+            eprint!("{} {percent:3} %{end}", self.what);
+        }
+    }
+}
+
 /// Shows progress until it is dropped.
 pub struct Ticker {
     stop: Arc<AtomicBool>,

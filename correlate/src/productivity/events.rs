@@ -1,8 +1,8 @@
 //! The events inside the horizon, as a set.
 //!
-//! Nearly every event is there once, and says by itself in which hour it lies: these are packed into 32 bytes each beside
-//! their ids, in one map per hour, small enough to stay in the cache while its hour is reported. What is there more than once, in
-//! several bodies, or under an id that the client chose, is kept in full beside them.
+//! Nearly every event is there once, and says by itself in which hour it lies: these are packed into 32 bytes each
+//! beside their ids, in one map per hour, small enough to stay in the cache while its hour is reported. What is there
+//! more than once, in several bodies, or under an id that the client chose, is kept in full beside them.
 
 use crate::dedupe::{FactSet, IdMap};
 use crate::event::{Event, What};

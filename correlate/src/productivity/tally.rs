@@ -1,7 +1,8 @@
 //! The tally: events as a set, and what each adds to the hours of its worker, its station and its model.
 //!
 //! In: events in any multiplicity, and the settings (clock and rule, the same on every worker). Out: additions to
-//! hours, summed within the tick, so that a batch of ten thousand events goes on as some hundreds of updates; receipts; with `until_next`, activity for the timelines.
+//! hours, summed within the tick, so that a batch of ten thousand events goes on as some hundreds of updates;
+//! receipts; with `until_next`, activity for the timelines.
 //!
 //! State: one entry per event inside the horizon. When the settings change everything is taken back and added
 //! again under the new ones.
@@ -70,7 +71,7 @@ pub enum Out {
 }
 
 /// The settings after these changes to them.
-pub fn current<W>(mut settings: Option<Settings>, changes: Vec<Change<(W, Settings)>>) -> Option<Settings> {
+fn current(mut settings: Option<Settings>, changes: Vec<Change<(u64, Settings)>>) -> Option<Settings> {
     for ((_, changed), diff) in changes {
         if diff > 0 {
             settings = Some(changed);

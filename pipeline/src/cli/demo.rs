@@ -10,7 +10,6 @@ use clap::Args;
 use gemba_schemas::site::Site;
 use gemba_schemas::view::ViewKind;
 use gemba_sinks::DataPaths;
-use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -34,21 +33,9 @@ pub struct Demo {
 /// Runs it: 0 when everything that happens in the footage was found and nothing else, else 1.
 pub fn run(args: Demo) -> anyhow::Result<ExitCode> {
     eprintln!("rendering a packing bench and a salon floor into {} …", args.out.join("footage").display());
-    // On a terminal a figure is written over the last one; in a log each quarter has a line.
-    let (terminal, mut said) = (std::io::stderr().is_terminal(), 0);
-    let step = if terminal { 1 } else { 25 };
-    let rendered = demo::render(&args.out.join("footage"), &mut |done| {
-        let percent = (100.0 * done) as u32 / step * step;
-        if percent > said {
-            said = percent;
-            match terminal {
-                true => eprint!("{percent:3} %\r"),
-                false => eprintln!("{percent} %"),
-            }
-            let _ = std::io::stderr().flush();
-        }
-    })?;
-    eprintln!("{}", if rendered.reused { "rendered before" } else { "rendered" });
+    let mut percent = terminal::Percent::of("rendering");
+    let rendered = demo::render(&args.out.join("footage"), &mut |done| percent.show(done))?;
+    eprintln!("{}", if rendered.reused { "rendered before" } else { "rendered       " });
 
     let site_text = std::fs::read_to_string(&rendered.site)?;
     let site = Site::parse(&site_text, &rendered.site)?;

@@ -4,6 +4,7 @@ use super::replay;
 use crate::engine::Options;
 use crate::footage::Speed;
 use crate::overlay;
+use crate::terminal;
 use crate::unit::Override;
 use anyhow::Context as _;
 use clap::Args;
@@ -115,17 +116,13 @@ pub fn run(args: Overlay) -> anyhow::Result<ExitCode> {
     let info = info.with_context(|| format!("{}: no footage in it", args.clip.display()))?;
     let frames = Frames::new(camera, Source::new(Name::new(&camera.name), plan.generations, None));
     let total: u64 = info.frames.max(1);
-    let mut shown = 0;
+    let mut percent = terminal::Percent::of("drawing");
     let marks = overlay::Overlay::new(camera, &facts, &rows);
     let fps = info.fps.round().clamp(1.0, 120.0) as u32;
     let done = overlay::annotate(frames, &marks, &to, fps, &mut |frames| {
-        let percent = (100 * frames / total).min(100);
-        if percent > shown {
-            shown = percent;
-            eprint!("\rdrawing {percent:3} %");
-        }
+        percent.show(frames as f64 / total as f64);
     })?;
-    eprintln!("\rdrawn        ");
+    eprintln!("drawn        ");
     anyhow::ensure!(done.frames > 0, "{}: no frame could be decoded", args.clip.display());
     if done.skipped > 0 {
         eprintln!("{} frames of another size were left out", done.skipped);

@@ -10,7 +10,8 @@ use gemba_sinks::DamagedRange;
 use std::sync::atomic::Ordering::Relaxed;
 
 impl Committer {
-    /// Reports what is damaged and not stored yet. What is so old that its day is closed was reported then.
+    /// Reports what is damaged and not stored yet. What was written so long ago that its day is closed shows in the metrics
+    /// and the log only: nothing is added to such a day.
     pub(super) fn report_damage(&mut self, loaded: &Loaded) {
         let damaged = self.journal.damaged();
         self.progress.damaged_ranges.store(damaged.len() as u64, Relaxed);

@@ -4,7 +4,7 @@ use super::{SITE, percentile, resident};
 use differential_dataflow::input::InputSession;
 use gemba::endpoint::body::Report;
 use gemba::endpoint::quick;
-use gemba_correlate::correlate;
+use gemba_correlate::{correlate, of_events};
 use gemba_schemas::fact::{ActivityState, Fact};
 use gemba_schemas::id::{FactId, Name};
 use gemba_schemas::rule::Rule;
@@ -29,13 +29,14 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(worker: &mut timely::worker::Worker, start: EventTime) -> Self {
+    fn new(worker: &mut timely::worker::Worker, start: EventTime, five: bool) -> Self {
         let (mut facts, mut rules, mut now) = (InputSession::new(), InputSession::new(), InputSession::new());
         let probe = worker.dataflow::<Tick, _, _>(|scope| {
-            let out = correlate(facts.to_collection(scope), rules.to_collection(scope), now.to_collection(scope));
-            out.rows.inner.probe().0
+            let (facts, rules, now) =
+                (facts.to_collection(scope), rules.to_collection(scope), now.to_collection(scope));
+            let rows = if five { of_events(facts, rules) } else { correlate(facts, rules, now).rows };
+            rows.inner.probe().0
         });
-        println!("{} operators and channels", worker.peek_identifier());
         let site = Site::parse(SITE, Path::new("site.toml")).expect("a site").rules();
         site.iter().for_each(|rule| rules.update(rule.clone(), 1));
         now.update(start, 1);
@@ -114,15 +115,24 @@ fn fold(lines: &[String]) {
     );
 }
 
+/// What reading the lines costs, of that.
+fn parse(lines: &[String]) {
+    let began = Instant::now();
+    let now = EventTime(i64::MAX / 2);
+    let read = lines.iter().filter(|line| quick::event(line).expect("an event").fact(now).is_ok()).count();
+    println!("of which JSON alone: {:.2} M events/s", read as f64 / began.elapsed().as_secs_f64() / 1e6);
+}
+
 /// All of it.
 pub fn alone(lines: &[String], start: EventTime) {
     fold(lines);
+    parse(lines);
     let load = lines.len() - 20_000.min(lines.len() / 10);
-    for batch in [1_000, 10_000] {
+    for (five, batch) in [(false, 1_000), (false, 10_000), (true, 1_000), (true, 10_000)] {
         let (lines, first) = (lines.to_vec(), start);
         timely::execute_directly(move |worker| {
             let before = resident();
-            let mut bench = Bench::new(worker, first);
+            let mut bench = Bench::new(worker, first, five);
             bench.close();
             let began = Instant::now();
             for chunk in lines[..load].chunks(batch) {
@@ -132,10 +142,14 @@ pub fn alone(lines: &[String], start: EventTime) {
             bench.catch_up(worker, 0);
             let took = began.elapsed();
             println!(
-                "correlate, JSON and all views, one worker, batches of {batch}: {:.2} M events/s; {} bytes of memory an event",
+                "correlate, JSON and {}, one worker, batches of {batch}: {:.2} M events/s; {} bytes of memory an event",
+                if five { "the five views of events" } else { "all views" },
                 load as f64 / took.as_secs_f64() / 1e6,
                 resident().saturating_sub(before) / load as u64,
             );
+            if five {
+                return;
+            }
             for size in [0, 1, 100] {
                 let mut times: Vec<Duration> = (0..100)
                     .map(|i| {

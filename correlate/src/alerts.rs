@@ -19,15 +19,14 @@ use super::drift::{ModelHour, Reports};
 use super::rules::Rules;
 use super::sums::FastMap;
 use super::tick::{Change, at_close};
-use crate::keyed::Keyed;
-use differential_dataflow::VecCollection;
+use crate::rows::Rows;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::fact::{DeviceStatus, FrameExport};
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{AlertKind, AlertRule, ClockRule, Rule, Severity, digest, joined};
 use gemba_schemas::score::Score;
-use gemba_schemas::time::{EventTime, Tick};
+use gemba_schemas::time::EventTime;
 use gemba_schemas::view::{Alert, FloorHour, GateEvent, LATE, QualityHour, StationHour};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
@@ -52,7 +51,7 @@ enum Part {
 }
 
 /// The rule set, once for every shard.
-type RuleSets<'scope> = VecCollection<'scope, Tick, (u64, RuleSet), isize>;
+type RuleSets<'scope> = Rows<'scope, (u64, RuleSet)>;
 
 /// What is watched of an hour: `part` of `whole`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -254,25 +253,25 @@ fn signs(set: &RuleSet, (kind, of, hour, reading): Read) -> Vec<(Watch, (EventTi
 /// What alerts follow from.
 pub struct Sources<'scope> {
     /// Hours of packing.
-    pub quality: VecCollection<'scope, Tick, QualityHour, isize>,
+    pub quality: Rows<'scope, QualityHour>,
     /// Frame exports.
-    pub exports: VecCollection<'scope, Tick, FrameExport, isize>,
+    pub exports: Rows<'scope, FrameExport>,
     /// Reports of devices.
-    pub statuses: VecCollection<'scope, Tick, DeviceStatus, isize>,
+    pub statuses: Rows<'scope, DeviceStatus>,
     /// Hours of stations, while they are watched.
-    pub stations: VecCollection<'scope, Tick, StationHour, isize>,
+    pub stations: Rows<'scope, StationHour>,
     /// Hours of the floor.
-    pub floor: VecCollection<'scope, Tick, FloorHour, isize>,
+    pub floor: Rows<'scope, FloorHour>,
     /// How sure models are, while that is watched.
-    pub models: VecCollection<'scope, Tick, (ModelHour, Reports), isize>,
+    pub models: Rows<'scope, (ModelHour, Reports)>,
     /// Hours of models with an event that came late, and whether the event stood for time.
-    pub late: VecCollection<'scope, Tick, (ModelHour, bool), isize>,
+    pub late: Rows<'scope, (ModelHour, bool)>,
     /// Visits to gates, and whether a read of theirs came late.
-    pub visits: VecCollection<'scope, Tick, (GateEvent, bool), isize>,
+    pub visits: Rows<'scope, (GateEvent, bool)>,
 }
 
 /// The view.
-pub fn alerts<'scope>(sources: Sources<'scope>, rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Alert, isize> {
+pub fn alerts<'scope>(sources: Sources<'scope>, rules: &Rules<'scope>) -> Rows<'scope, Alert> {
     let sets = rule_sets(rules);
     let mut calendar = Calendar::default();
     let readings = watched(readings(&sources), rules)
@@ -331,11 +330,8 @@ enum In {
 }
 
 /// The readings of the kinds that some rule watches: what nobody watches is kept in a map, and goes no further.
-fn watched<'scope>(
-    readings: VecCollection<'scope, Tick, Read, isize>,
-    rules: &Rules<'scope>,
-) -> VecCollection<'scope, Tick, Read, isize> {
-    let peers = readings.scope().peers() as u64;
+fn watched<'scope>(readings: Rows<'scope, Read>, rules: &Rules<'scope>) -> Rows<'scope, Read> {
+    let peers = readings.peers() as u64;
     let kinds =
         rules.alerts.clone().flat_map(move |(rule, _)| (0..peers).map(move |worker| In::Kind(worker, rule.kind)));
     let route = |row: &In| match row {
@@ -379,7 +375,7 @@ fn watched<'scope>(
 }
 
 /// The readings of cameras and the floor, and which hours have facts that came late.
-fn readings<'scope>(sources: &Sources<'scope>) -> VecCollection<'scope, Tick, Read, isize> {
+fn readings<'scope>(sources: &Sources<'scope>) -> Rows<'scope, Read> {
     let quality = sources.quality.clone().flat_map(|h| {
         let shares =
             [(AlertKind::EmptyRate, h.qr_failed, h.sessions), (AlertKind::ExportSuccess, h.exports_ok, h.exports)];
@@ -409,7 +405,7 @@ fn readings<'scope>(sources: &Sources<'scope>) -> VecCollection<'scope, Tick, Re
 }
 
 /// The readings of stations and models, which come only while they are watched.
-fn watched_readings<'scope>(sources: &Sources<'scope>) -> VecCollection<'scope, Tick, Read, isize> {
+fn watched_readings<'scope>(sources: &Sources<'scope>) -> Rows<'scope, Read> {
     let stations = sources.stations.clone().flat_map(|h| {
         let (part, whole) = (h.working_us.0.max(0) as u64, (h.working_us.0 + h.idle_us.0).max(0) as u64);
         let reading = Reading::Share(Share { part, whole }, whole / 1_000_000, Some(h.rules));

@@ -8,14 +8,13 @@
 //!
 //! Time that two generations of one camera both saw counts once. A row longer than a day counts its first day.
 
-use crate::keyed::Keyed;
-use differential_dataflow::VecCollection;
+use crate::rows::Rows;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::fact::{Coverage, CoverageEnd, Fault};
 use gemba_schemas::id::{Generation, Name};
 use gemba_schemas::rule::ClockRule;
-use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::CoverageHour;
 use serde::{Deserialize, Serialize};
 
@@ -26,9 +25,7 @@ pub type Pieces = Vec<(u32, u32)>;
 const DAY: Micros = Micros(24 * Micros::HOUR.0);
 
 /// What was observed of each (camera, minute); minutes of which nothing was are absent.
-pub fn observed_minutes<'scope>(
-    coverage: VecCollection<'scope, Tick, Coverage, isize>,
-) -> VecCollection<'scope, Tick, ((Name, EventTime), Pieces), isize> {
+pub fn observed_minutes<'scope>(coverage: Rows<'scope, Coverage>) -> Rows<'scope, ((Name, EventTime), Pieces)> {
     coverage
         .flat_map(|row| {
             let ended = row.ended.min(row.started + DAY);
@@ -56,9 +53,7 @@ pub fn observed_minutes<'scope>(
 }
 
 /// The end of coverage of every generation that has ended: the latest end of a row after which nothing follows.
-pub fn generation_ends<'scope>(
-    coverage: VecCollection<'scope, Tick, Coverage, isize>,
-) -> VecCollection<'scope, Tick, ((Name, Generation), EventTime), isize> {
+pub fn generation_ends<'scope>(coverage: Rows<'scope, Coverage>) -> Rows<'scope, ((Name, Generation), EventTime)> {
     coverage
         .flat_map(|row| (row.end_reason != CoverageEnd::Continues).then_some(((row.camera, row.generation), row.ended)))
         .reduce_by_key("End of a generation", |_, ends, out| out.extend(ends.last().map(|(end, _)| (**end, 1))))
@@ -90,11 +85,11 @@ const SHARDS: u64 = 64;
 
 /// The view.
 pub fn coverage_hours<'scope>(
-    observed: VecCollection<'scope, Tick, ((Name, EventTime), Pieces), isize>,
-    coverage: VecCollection<'scope, Tick, Coverage, isize>,
-    faults: VecCollection<'scope, Tick, Fault, isize>,
-    clock: VecCollection<'scope, Tick, ClockRule, isize>,
-) -> VecCollection<'scope, Tick, CoverageHour, isize> {
+    observed: Rows<'scope, ((Name, EventTime), Pieces)>,
+    coverage: Rows<'scope, Coverage>,
+    faults: Rows<'scope, Fault>,
+    clock: Rows<'scope, ClockRule>,
+) -> Rows<'scope, CoverageHour> {
     let observed = observed.flat_map(|((camera, minute), pieces)| {
         let first = minute + Micros(i64::from(pieces.first()?.0));
         let last = minute + Micros(i64::from(pieces.last()?.1));

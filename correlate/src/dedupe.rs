@@ -11,13 +11,14 @@
 use super::event::Event;
 use super::polyline::{Point, TrackKey};
 use super::tick::{Change, at_close, part};
-use differential_dataflow::{ExchangeData, VecCollection};
+use crate::rows::Rows;
+use differential_dataflow::ExchangeData;
 use gemba_schemas::fact::{
     AttendanceMark, CodeMiss, CodeRead, Coverage, DeviceStatus, Fact, Fault, FrameExport, MotionSpan, PlateRead,
     Review, TrackEnd,
 };
 use gemba_schemas::id::FactId;
-use gemba_schemas::time::{EventTime, Tick};
+use gemba_schemas::time::EventTime;
 use serde::{Deserialize, Serialize};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -29,12 +30,12 @@ macro_rules! kinds {
     ) => {
         /// The facts, one collection per kind.
         pub struct Kinds<'scope> {
-            $($(#[doc = $doc])+ pub $kind: VecCollection<'scope, Tick, $type, isize>,)+
+            $($(#[doc = $doc])+ pub $kind: Rows<'scope, $type>,)+
         }
 
         impl<'scope> Kinds<'scope> {
             /// Splits the facts where they arrive, before anything is exchanged: points shrink to a quarter.
-            pub fn split(facts: VecCollection<'scope, Tick, Fact, isize>) -> Self {
+            pub fn split(facts: Rows<'scope, Fact>) -> Self {
                 let ($($kind,)+) = part!(facts, "Split facts by kind", {
                     $($kind: $type, $($pattern $(if $guard)? => $row),+;)+
                 });
@@ -43,7 +44,7 @@ macro_rules! kinds {
 
             /// Makes each kind a set, but for events: the tally does that. Of what a client reported and was there
             /// already, a receipt.
-            pub fn dedupe(self) -> (Self, VecCollection<'scope, Tick, Receipt, isize>) {
+            pub fn dedupe(self) -> (Self, Rows<'scope, Receipt>) {
                 let mut receipts = Vec::new();
                 let kinds = Self {
                     $($kind: Identified::dedupe(self.$kind, concat!("Dedupe ", stringify!($kind)), &mut receipts),)+
@@ -116,10 +117,10 @@ pub trait Identified: ExchangeData {
 
     /// Makes a kind a set.
     fn dedupe<'scope>(
-        facts: VecCollection<'scope, Tick, Self, isize>,
+        facts: Rows<'scope, Self>,
         name: &str,
-        _receipts: &mut Vec<VecCollection<'scope, Tick, Receipt, isize>>,
-    ) -> VecCollection<'scope, Tick, Self, isize> {
+        _receipts: &mut Vec<Rows<'scope, Receipt>>,
+    ) -> Rows<'scope, Self> {
         let mut set = FactSet::default();
         at_close(
             facts,
@@ -152,10 +153,10 @@ macro_rules! clients {
             fn id(&self) -> FactId { $id(self) }
 
             fn dedupe<'scope>(
-                facts: VecCollection<'scope, Tick, Self, isize>,
+                facts: Rows<'scope, Self>,
                 name: &str,
-                receipts: &mut Vec<VecCollection<'scope, Tick, Receipt, isize>>,
-            ) -> VecCollection<'scope, Tick, Self, isize> {
+                receipts: &mut Vec<Rows<'scope, Receipt>>,
+            ) -> Rows<'scope, Self> {
                 let mut set = FactSet::default();
                 let mut changes = Vec::new();
                 let all = at_close(facts, name, |fact: &Self| Identified::id(fact).0, move |mut rows, out| {
@@ -187,10 +188,10 @@ impl Identified for Event {
     }
 
     fn dedupe<'scope>(
-        facts: VecCollection<'scope, Tick, Self, isize>,
+        facts: Rows<'scope, Self>,
         _name: &str,
-        _receipts: &mut Vec<VecCollection<'scope, Tick, Receipt, isize>>,
-    ) -> VecCollection<'scope, Tick, Self, isize> {
+        _receipts: &mut Vec<Rows<'scope, Receipt>>,
+    ) -> Rows<'scope, Self> {
         facts
     }
 }

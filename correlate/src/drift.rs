@@ -2,23 +2,22 @@
 //!
 //! ```text
 //! tally of events → additions to model hours ─────────────────────────┐
-//! points → additions per quarter of an hour, in a tick ⋈ clock → hours ┴→ sums of a model's hour → drift_hours
+//! points, clock → sums of quarters of an hour → additions to hours ────┴→ sums of a model's hour → drift_hours
 //!                                                 rule → hours of a model in order → retrain_requests
 //! ```
 
-use crate::keyed::Keyed;
 use crate::polyline::{Point, TrackKey};
+use crate::rows::Rows;
 use crate::rules::Rules;
-use crate::sums::{Sums, totals_watched};
-use crate::tick::{Change, at_close, at_close_two, part};
-use differential_dataflow::VecCollection;
+use crate::sums::{Amount, InHour, Kept, Sums, totals_watched};
+use crate::tick::{Change, after, at_close_two, part};
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::id::Name;
-use gemba_schemas::rule::{AlertKind, DriftRule, Rule, digest};
+use gemba_schemas::rule::{AlertKind, ClockRule, DriftRule, Rule, digest};
 use gemba_schemas::score::Score;
-use gemba_schemas::time::{EventTime, Micros, Tick};
-use gemba_schemas::view::{CONFIDENCE_BINS, DriftHour, RetrainRequest};
+use gemba_schemas::time::{EventTime, Micros};
+use gemba_schemas::view::{CONFIDENCE_BINS, DriftHour, Histogram, RetrainRequest, ViewRow};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -37,80 +36,76 @@ pub struct ModelHour {
     pub hour: EventTime,
 }
 
-/// What can be added to a model's hour, by place: bins of confidences, their sum, the sum of their squares.
-pub type Confidences = [isize; TRUST];
-/// How many places.
-pub const TRUST: usize = CONFIDENCE_BINS + 2;
+impl InHour for ModelHour {
+    fn hour(&self) -> EventTime {
+        self.hour
+    }
+}
+
+/// What can be added to a model's hour: how many confidences lie in each bin, their sum, the sum of their squares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Confidences {
+    bins: [i32; CONFIDENCE_BINS],
+    sum: i64,
+    squares: i64,
+}
+
+impl Amount for Confidences {
+    const ZERO: Self = Self { bins: [0; CONFIDENCE_BINS], sum: 0, squares: 0 };
+
+    fn add(&mut self, other: &Self, times: isize) {
+        self.bins.iter_mut().zip(other.bins).for_each(|(sum, n)| *sum += n * times as i32);
+        self.sum += other.sum * times as i64;
+        self.squares += other.squares * times as i64;
+    }
+}
+
+impl Confidences {
+    /// `n` reports of one confidence.
+    pub fn report(&mut self, confidence: Score, n: isize) {
+        let score = confidence.0.min(Score::ONE.0);
+        let bin = usize::from(score) * CONFIDENCE_BINS / usize::from(Score::ONE.0);
+        self.bins[bin.min(CONFIDENCE_BINS - 1)] += n as i32;
+        self.sum += i64::from(score) * n as i64;
+        self.squares += i64::from(score) * i64::from(score) * n as i64;
+    }
+
+    /// Reports, and the sum of their confidences.
+    fn reports(&self) -> Reports {
+        // The sums of a set of reports are never below zero.
+        (self.bins.iter().map(|n| *n as u64).sum(), self.sum as u64)
+    }
+}
 
 /// A quarter of an hour: every zone's hours begin with one.
 const QUARTER: Micros = Micros(15 * Micros::MINUTE.0);
 
-/// Quarters share this many join keys towards the one clock.
-const SHARDS: u64 = 64;
-
 /// Whose hours: source, event type, model, version.
 type ModelName = (Name, Name, Name, Name);
 
-/// Adds `n` reports of this confidence.
-pub fn add(sums: &mut Confidences, confidence: Score, n: isize) {
-    let score = usize::from(confidence.0.min(Score::ONE.0));
-    sums[(score * CONFIDENCE_BINS / usize::from(Score::ONE.0)).min(CONFIDENCE_BINS - 1)] += n;
-    sums[CONFIDENCE_BINS] += score as isize * n;
-    sums[CONFIDENCE_BINS + 1] += (score * score) as isize * n;
-}
-
 /// What is known of models.
 pub struct Drift<'scope> {
-    /// The view.
-    pub rows: VecCollection<'scope, Tick, DriftHour, isize>,
+    /// The rows of `drift_hours`.
+    pub rows: Rows<'scope, ViewRow>,
     /// How sure models are hour by hour, while an alert watches that.
-    pub watched: VecCollection<'scope, Tick, (ModelHour, Reports), isize>,
+    pub watched: Rows<'scope, (ModelHour, Reports)>,
     /// The view.
-    pub requests: VecCollection<'scope, Tick, RetrainRequest, isize>,
+    pub requests: Rows<'scope, RetrainRequest>,
 }
 
 /// Both views.
 pub fn drift<'scope>(
-    events: VecCollection<'scope, Tick, (ModelHour, Box<Confidences>), isize>,
-    points: VecCollection<'scope, Tick, (TrackKey, Point), isize>,
+    events: Rows<'scope, (ModelHour, Box<Confidences>)>,
+    points: Rows<'scope, (TrackKey, Point)>,
     rules: &Rules<'scope>,
 ) -> Drift<'scope> {
-    let mut sums: Sums<ModelHour, TRUST> = Sums::default();
-    let quarters = at_close(
-        points,
-        "Reports of a quarter",
-        |(track, _): &(TrackKey, Point)| track.camera.hashed(),
-        move |rows, out| {
-            for ((track, p), diff) in rows {
-                let hour = p.ts.floor(QUARTER);
-                let key = ModelHour {
-                    source: track.camera,
-                    event_type: p.class,
-                    model: p.model,
-                    version: Name::default(),
-                    hour,
-                };
-                add(sums.of(key), p.score, diff);
-            }
-            for (key, sums) in sums.drain() {
-                // By place: rows that are kept by the join must not differ from tick to tick.
-                let places = sums.into_iter().enumerate().filter(|(_, n)| *n != 0);
-                out.extend(places.map(|(i, n)| ((key, i as u8), n)));
-            }
-        },
-    );
-    let mut calendar = Calendar::default();
-    let clocks = rules.clock.clone().flat_map(|clock| (0..SHARDS).map(move |shard| (shard, clock.clone())));
-    let cameras = quarters.map(|(key, place)| (key.source.hashed() % SHARDS, (key, place))).join_by_key(
-        "Reports in their hours",
-        clocks,
-        move |_, (key, place), clock| {
-            let mut one = Box::new([0; TRUST]);
-            one[usize::from(*place)] = 1;
-            [(ModelHour { hour: calendar.hour(clock, key.hour), ..*key }, one)]
-        },
-    );
-    let peers = cameras.scope().peers() as u64;
+    let peers = points.peers() as u64;
+    let clocks = rules.clock.clone().flat_map(move |clock| (0..peers).map(move |worker| (worker, clock.clone())));
+    let mut cameras = Cameras::default();
+    let routes = (|(track, _): &(TrackKey, Point)| track.camera.hashed(), |(worker, _): &(u64, ClockRule)| *worker);
+    let cameras = at_close_two((points, clocks), "Reports of cameras", routes, move |points, clocks, out| {
+        cameras.step(points, clocks, out);
+    });
     let rule = rules.drift.clone().map(Watcher::Rule);
     let watchers = rules
         .alerts
@@ -131,19 +126,58 @@ pub fn drift<'scope>(
     Drift { rows, watched, requests }
 }
 
-fn row(key: &ModelHour, sums: &Confidences) -> DriftHour {
-    let histogram: Vec<u32> = sums[..CONFIDENCE_BINS].iter().map(|n| *n as u32).collect();
+/// What cameras report: sums by quarters of an hour, because where hours begin is a rule.
+#[derive(Default)]
+struct Cameras {
+    clock: Option<ClockRule>,
+    calendar: Calendar,
+    quarters: Kept<ModelHour, Confidences>,
+    tick: Sums<ModelHour, Confidences>,
+}
+
+impl Cameras {
+    fn step(
+        &mut self,
+        points: Vec<Change<(TrackKey, Point)>>,
+        clocks: Vec<Change<(u64, ClockRule)>>,
+        out: &mut Vec<Change<(ModelHour, Box<Confidences>)>>,
+    ) {
+        let Self { clock, calendar, quarters, tick } = self;
+        let mut tell = |clock: &Option<ClockRule>, quarter: &ModelHour, sum: &Confidences, sign| {
+            if let Some(clock) = clock {
+                let hour = calendar.hour(clock, quarter.hour);
+                out.push(((ModelHour { hour, ..*quarter }, Box::new(*sum)), sign));
+            }
+        };
+        let now = after(clock.clone(), clocks);
+        if now != *clock {
+            quarters.iter().for_each(|(quarter, sum)| tell(clock, quarter, sum, -1));
+            *clock = now;
+            quarters.iter().for_each(|(quarter, sum)| tell(clock, quarter, sum, 1));
+        }
+        for ((track, p), diff) in points {
+            let (source, event_type, hour) = (track.camera, p.class, p.ts.floor(QUARTER));
+            let key = ModelHour { source, event_type, model: p.model, version: Name::EMPTY, hour };
+            tick.of(key).report(p.score, diff);
+        }
+        let added = tick.drain().map(|added| (added, 1)).collect();
+        quarters.add(added, |quarter, sum, sign| tell(clock, quarter, sum, sign));
+    }
+}
+
+fn row(key: &ModelHour, sum: &Confidences) -> ViewRow {
     DriftHour {
         source: key.source,
         event_type: key.event_type,
         model: key.model,
         model_version: key.version,
         hour: key.hour,
-        count: histogram.iter().map(|n| u64::from(*n)).sum(),
-        confidence_sum: sums[CONFIDENCE_BINS] as u64,
-        confidence_squares: sums[CONFIDENCE_BINS + 1] as u64,
-        histogram,
+        count: sum.reports().0,
+        confidence_sum: sum.sum as u64,
+        confidence_squares: sum.squares as u64,
+        histogram: Histogram(sum.bins.map(|n| n as u32)),
     }
+    .into()
 }
 
 /// Who watches the hours of models: the first rule, and alerts.
@@ -165,9 +199,8 @@ enum Seen {
     Reports(ModelHour, Reports),
 }
 
-fn see(watching: &BTreeMap<Watcher, isize>, key: &ModelHour, sums: &Confidences, seen: &mut Vec<Seen>) {
-    let count = sums[..CONFIDENCE_BINS].iter().sum::<isize>() as u64;
-    let reports = (count, sums[CONFIDENCE_BINS] as u64);
+fn see(watching: &BTreeMap<Watcher, isize>, key: &ModelHour, sum: &Confidences, seen: &mut Vec<Seen>) {
+    let reports = sum.reports();
     if let Some(weight) = rule(watching).and_then(|rule| Weight::of(rule, reports)) {
         seen.push(Seen::Hour((key.source, key.event_type, key.model, key.version), key.hour, weight));
     }

@@ -8,12 +8,11 @@
 //! A visit belongs as a whole to the day on which it began, so a visit that goes on changes one row.
 
 use super::rules::Rules;
-use crate::keyed::Keyed;
-use differential_dataflow::VecCollection;
+use crate::rows::Rows;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::id::{Generation, Name};
 use gemba_schemas::rule::{Rule, digest, joined};
-use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{DwellDay, VisitEnd, ZoneVisit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -59,10 +58,7 @@ fn row(camera: Name, kind: Name, day: EventTime, rules: Name, stays: &[(&(Stay, 
 }
 
 /// The view.
-pub fn dwell_days<'scope>(
-    visits: VecCollection<'scope, Tick, ZoneVisit, isize>,
-    rules: &Rules<'scope>,
-) -> VecCollection<'scope, Tick, DwellDay, isize> {
+pub fn dwell_days<'scope>(visits: Rows<'scope, ZoneVisit>, rules: &Rules<'scope>) -> Rows<'scope, DwellDay> {
     let kinds = rules
         .zones
         .clone()

@@ -8,40 +8,21 @@
 //! Groups leave with their last value. A reduction looks at its whole group, so groups are kept small by their
 //! keys; a join looks at the values of the other side only.
 
+use crate::rows::Rows;
 use crate::tick::{Change, at_close, at_close_two};
+use differential_dataflow::ExchangeData;
 use differential_dataflow::consolidation::consolidate;
 use differential_dataflow::hashable::Hashable;
-use differential_dataflow::{ExchangeData, VecCollection};
-use gemba_schemas::time::Tick;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
-/// A collection of values under keys.
-pub trait Keyed<'scope, K, V> {
+impl<'scope, K: ExchangeData + Hash, V: ExchangeData> Rows<'scope, (K, V)> {
     /// One result per key: `logic` sees the values that are there, in order, and pushes what they come to.
-    fn reduce_by_key<R: ExchangeData>(
-        self,
-        name: &str,
-        logic: impl FnMut(&K, &[(&V, isize)], &mut Vec<Change<R>>) + 'static,
-    ) -> VecCollection<'scope, Tick, (K, R), isize>;
-
-    /// What `logic` makes of each value here and each value there under the same key.
-    fn join_by_key<V2: ExchangeData, I: IntoIterator<Item: Clone + 'static>>(
-        self,
-        name: &str,
-        other: VecCollection<'scope, Tick, (K, V2), isize>,
-        logic: impl FnMut(&K, &V, &V2) -> I + 'static,
-    ) -> VecCollection<'scope, Tick, I::Item, isize>;
-}
-
-impl<'scope, K: ExchangeData + Hash, V: ExchangeData> Keyed<'scope, K, V>
-    for VecCollection<'scope, Tick, (K, V), isize>
-{
-    fn reduce_by_key<R: ExchangeData>(
+    pub fn reduce_by_key<R: ExchangeData>(
         self,
         name: &str,
         mut logic: impl FnMut(&K, &[(&V, isize)], &mut Vec<Change<R>>) + 'static,
-    ) -> VecCollection<'scope, Tick, (K, R), isize> {
+    ) -> Rows<'scope, (K, R)> {
         let mut groups: HashMap<K, Group<V, R>> = HashMap::new();
         at_close(
             self,
@@ -78,12 +59,13 @@ impl<'scope, K: ExchangeData + Hash, V: ExchangeData> Keyed<'scope, K, V>
         )
     }
 
-    fn join_by_key<V2: ExchangeData, I: IntoIterator<Item: Clone + 'static>>(
+    /// What `logic` makes of each value here and each value there under the same key.
+    pub fn join_by_key<V2: ExchangeData, I: IntoIterator<Item: Clone + 'static>>(
         self,
         name: &str,
-        other: VecCollection<'scope, Tick, (K, V2), isize>,
+        other: Rows<'scope, (K, V2)>,
         mut logic: impl FnMut(&K, &V, &V2) -> I + 'static,
-    ) -> VecCollection<'scope, Tick, I::Item, isize> {
+    ) -> Rows<'scope, I::Item> {
         let mut groups: HashMap<K, (Bag<V>, Bag<V2>)> = HashMap::new();
         let routes = (|(key, _): &(K, V)| key.hashed(), |(key, _): &(K, V2)| key.hashed());
         at_close_two((self, other), name, routes, move |mut left, mut right, out| {

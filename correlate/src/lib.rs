@@ -42,6 +42,7 @@ mod packing;
 mod polyline;
 mod productivity;
 mod quality;
+mod rows;
 mod rules;
 mod sightings;
 mod sums;
@@ -57,6 +58,7 @@ use gemba_schemas::fact::Fact;
 use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{LateFact, ViewRow};
+use rows::Rows;
 use rules::Rules;
 use sightings::Sightings;
 
@@ -69,6 +71,22 @@ pub struct Derived<'scope> {
     pub receipts: VecCollection<'scope, Tick, Receipt, isize>,
 }
 
+/// The five views that follow from events of workers alone, and nothing else: hours of workers, of stations, of the floor
+/// and of models, and who is not registered. What they cost, beside what all views do, is what this is for.
+pub fn of_events<'scope>(
+    facts: VecCollection<'scope, Tick, Fact, isize>,
+    rules: VecCollection<'scope, Tick, Rule, isize>,
+) -> VecCollection<'scope, Tick, ViewRow, isize> {
+    let (facts, rules) = (Kinds::split(facts.into()), Rules::split(rules.into()));
+    let sightings = Sightings::of(facts.reads, facts.motion, &rules);
+    let observed = coverage::observed_minutes(facts.coverage);
+    let nobody = Rows::none(observed.scope());
+    let seen = productivity::Seen { visits: nobody, observed, badges: sightings.badges, moving: sightings.moving };
+    let work = productivity::work(facts.events, seen, &rules);
+    let drift = drift::drift(work.models, facts.points, &rules);
+    work.rows.concatenate([work.floor.map(ViewRow::from), work.unregistered, drift.rows]).into()
+}
+
 /// Every row of every view, and what became of clients' facts.
 ///
 /// `now` holds one row, the instant up to which sessions under way are reported; of several the latest
@@ -78,8 +96,8 @@ pub fn correlate<'scope>(
     rules: VecCollection<'scope, Tick, Rule, isize>,
     now: VecCollection<'scope, Tick, EventTime, isize>,
 ) -> Derived<'scope> {
-    let (facts, receipts) = Kinds::split(facts).dedupe();
-    let rules = Rules::split(rules);
+    let (facts, receipts) = Kinds::split(facts.into()).dedupe();
+    let (rules, now) = (Rules::split(rules.into()), Rows::from(now));
 
     let generation_ends = coverage::generation_ends(facts.coverage.clone());
     let Sightings { spells, codes, badges, moving } = Sightings::of(facts.reads, facts.motion, &rules);
@@ -121,11 +139,10 @@ pub fn correlate<'scope>(
         occupancy.minutes.map(ViewRow::from),
         occupancy.sums.hours.map(ViewRow::from),
         coverage_hours.map(ViewRow::from),
-        work.workers.map(ViewRow::from),
-        work.stations.map(ViewRow::from),
+        work.rows,
         work.floor.map(ViewRow::from),
-        work.unregistered.map(ViewRow::from),
-        drift.rows.map(ViewRow::from),
+        work.unregistered,
+        drift.rows,
         drift.requests.map(ViewRow::from),
         facts.late.flat_map(|late| LateFact::of(&late.fact).map(ViewRow::from)),
         occupancy.sums.days.map(ViewRow::from),
@@ -138,5 +155,5 @@ pub fn correlate<'scope>(
         gate.events.map(|(event, _)| ViewRow::from(event)),
         gate.hours.map(ViewRow::from),
     ]);
-    Derived { rows, receipts: receipts.concat(work.receipts) }
+    Derived { rows: rows.into(), receipts: receipts.concat(work.receipts).into() }
 }

@@ -21,12 +21,11 @@
 //! of the line changes sides without crossing.
 
 use super::polyline::{Fate, Point, Polyline, SHARDS, TrackKey};
-use crate::keyed::Keyed;
-use differential_dataflow::VecCollection;
+use crate::rows::Rows;
 use gemba_schemas::geometry::{self, cross};
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::LineRule;
-use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::LineCrossing;
 use serde::{Deserialize, Serialize};
 
@@ -204,10 +203,10 @@ fn crossing(track: TrackKey, line: &LineKey, (old, new, right, _): &Draft) -> Li
 
 /// Every crossing of every line by every track of its camera.
 pub fn line_crossings<'scope>(
-    polylines: VecCollection<'scope, Tick, ((Name, u8), Polyline), isize>,
-    fates: VecCollection<'scope, Tick, (TrackKey, Fate), isize>,
-    rules: VecCollection<'scope, Tick, (LineRule, Name), isize>,
-) -> VecCollection<'scope, Tick, LineCrossing, isize> {
+    polylines: Rows<'scope, ((Name, u8), Polyline)>,
+    fates: Rows<'scope, (TrackKey, Fate)>,
+    rules: Rows<'scope, (LineRule, Name)>,
+) -> Rows<'scope, LineCrossing> {
     let plans = rules.flat_map(|(r, rules)| {
         let key = LineKey {
             line: r.line,

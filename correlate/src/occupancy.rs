@@ -18,12 +18,11 @@ mod sums;
 
 use super::coverage::Pieces;
 use super::rules::Rules;
-use crate::keyed::Keyed;
-use differential_dataflow::VecCollection;
+use crate::rows::Rows;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{ClockRule, Rule, digest};
-use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{LineCrossing, OccupancyMinute, ScopeKind, VisitEnd, ZoneVisit};
 use serde::{Deserialize, Serialize};
 use sums::Sums;
@@ -153,16 +152,16 @@ fn chain(scope: &Scope, parts: &[(&OfDay, isize)], out: &mut Vec<((Place, Occupa
 /// The four views.
 pub struct Occupancy<'scope> {
     /// `occupancy_minutes`.
-    pub minutes: VecCollection<'scope, Tick, OccupancyMinute, isize>,
+    pub minutes: Rows<'scope, OccupancyMinute>,
     /// `occupancy_hours`, `_days` and `_months`.
     pub sums: Sums<'scope>,
 }
 
 /// The four views.
 pub fn occupancy<'scope>(
-    crossings: VecCollection<'scope, Tick, LineCrossing, isize>,
-    visits: VecCollection<'scope, Tick, ZoneVisit, isize>,
-    observed: VecCollection<'scope, Tick, ((Name, EventTime), Pieces), isize>,
+    crossings: Rows<'scope, LineCrossing>,
+    visits: Rows<'scope, ZoneVisit>,
+    observed: Rows<'scope, ((Name, EventTime), Pieces)>,
     rules: &Rules<'scope>,
 ) -> Occupancy<'scope> {
     let steps = crossings
@@ -235,7 +234,7 @@ pub fn occupancy<'scope>(
 }
 
 /// Every scope, with the clock that divides its time and the digest of both.
-fn scopes<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, (Scope, Ruled), isize> {
+fn scopes<'scope>(rules: &Rules<'scope>) -> Rows<'scope, (Scope, Ruled)> {
     let lines = rules.lines.clone().map(|(line, _)| {
         ((), (Scope { camera: line.camera, kind: ScopeKind::Line, name: line.line }, Rule::Line(line)))
     });

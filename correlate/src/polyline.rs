@@ -6,14 +6,13 @@
 //! The order of a track's points is (time, frame, id); every definition that says "next" means that order.
 
 use super::tick::at_close;
-use crate::keyed::Keyed;
-use differential_dataflow::VecCollection;
+use crate::rows::Rows;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::fact::{TrackEnd, TrackEndReason, TrackPoint};
 use gemba_schemas::geometry;
 use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::score::Score;
-use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::time::{EventTime, Micros};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -104,9 +103,7 @@ struct Bucket {
 }
 
 /// Gathers a set of points into polylines.
-pub fn polylines<'scope>(
-    points: VecCollection<'scope, Tick, (TrackKey, Point), isize>,
-) -> VecCollection<'scope, Tick, Polyline, isize> {
+pub fn polylines<'scope>(points: Rows<'scope, (TrackKey, Point)>) -> Rows<'scope, Polyline> {
     let mut buckets: HashMap<(TrackKey, EventTime), Bucket> = HashMap::new();
     let route = |(track, _): &(TrackKey, Point)| track.shard().hashed();
     at_close(points, "Gather polylines", route, move |rows, out| {
@@ -166,10 +163,10 @@ enum Sign {
 
 /// The fate of every track that has points. Of several `track_end` facts the latest counts.
 pub fn fates<'scope>(
-    polylines: VecCollection<'scope, Tick, Polyline, isize>,
-    ends: VecCollection<'scope, Tick, TrackEnd, isize>,
-    generation_ends: VecCollection<'scope, Tick, ((Name, Generation), EventTime), isize>,
-) -> VecCollection<'scope, Tick, (TrackKey, Fate), isize> {
+    polylines: Rows<'scope, Polyline>,
+    ends: Rows<'scope, TrackEnd>,
+    generation_ends: Rows<'scope, ((Name, Generation), EventTime)>,
+) -> Rows<'scope, (TrackKey, Fate)> {
     let lasts = polylines.flat_map(|line| line.points.last().map(|p| (line.track, p.ts)));
     let by_generation = lasts.clone().map(|(t, _)| ((t.camera, t.generation), t.track));
     let cut = generation_ends.join_by_key(

@@ -13,13 +13,12 @@
 //! one hour and one day.
 
 use super::rules::Rules;
-use crate::keyed::Keyed;
-use differential_dataflow::VecCollection;
+use crate::rows::Rows;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::fact::{FrameExport, Review, ReviewOutcome};
 use gemba_schemas::id::{FactId, Name};
 use gemba_schemas::rule::{Rule, digest, joined};
-use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{PackingSession, QualityCamera, QualityHour, SessionStatus, SessionVerdict};
 use serde::{Deserialize, Serialize};
 
@@ -130,16 +129,16 @@ impl Standing {
 /// Both views.
 pub struct Quality<'scope> {
     /// `quality_hours`.
-    pub hours: VecCollection<'scope, Tick, QualityHour, isize>,
+    pub hours: Rows<'scope, QualityHour>,
     /// `quality_cameras`.
-    pub cameras: VecCollection<'scope, Tick, QualityCamera, isize>,
+    pub cameras: Rows<'scope, QualityCamera>,
 }
 
 /// Both views.
 pub fn quality<'scope>(
-    sessions: VecCollection<'scope, Tick, PackingSession, isize>,
-    reviews: VecCollection<'scope, Tick, Review, isize>,
-    exports: VecCollection<'scope, Tick, FrameExport, isize>,
+    sessions: Rows<'scope, PackingSession>,
+    reviews: Rows<'scope, Review>,
+    exports: Rows<'scope, FrameExport>,
     rules: &Rules<'scope>,
 ) -> Quality<'scope> {
     let profiles = rules
@@ -169,10 +168,10 @@ pub fn quality<'scope>(
 }
 
 fn hours<'scope>(
-    moments: VecCollection<'scope, Tick, ((Name, EventTime), Counts), isize>,
-    profiles: VecCollection<'scope, Tick, (Name, Name), isize>,
+    moments: Rows<'scope, ((Name, EventTime), Counts)>,
+    profiles: Rows<'scope, (Name, Name)>,
     rules: &Rules<'scope>,
-) -> VecCollection<'scope, Tick, QualityHour, isize> {
+) -> Rows<'scope, QualityHour> {
     let clock = rules.clock.clone().map(|clock| ((), clock));
     let settings = profiles.map(|profiles| ((), profiles)).join_by_key(
         "Profiles with their clock",
@@ -214,11 +213,11 @@ fn hours<'scope>(
 }
 
 fn cameras<'scope>(
-    moments: VecCollection<'scope, Tick, ((Name, EventTime), Counts), isize>,
-    reviews: VecCollection<'scope, Tick, Review, isize>,
-    exports: VecCollection<'scope, Tick, FrameExport, isize>,
-    profiles: VecCollection<'scope, Tick, (Name, Name), isize>,
-) -> VecCollection<'scope, Tick, QualityCamera, isize> {
+    moments: Rows<'scope, ((Name, EventTime), Counts)>,
+    reviews: Rows<'scope, Review>,
+    exports: Rows<'scope, FrameExport>,
+    profiles: Rows<'scope, (Name, Name)>,
+) -> Rows<'scope, QualityCamera> {
     let sessions = moments.filter(|(_, c)| c.sessions > 0).map(|((camera, started), c)| {
         let standing = Standing {
             sessions: c.sessions.into(),

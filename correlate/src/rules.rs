@@ -4,54 +4,52 @@
 //! so only what joined the edited rule is derived again. If there are several clocks the least by name and
 //! reset counts.
 
-use crate::keyed::Keyed;
-use differential_dataflow::VecCollection;
+use crate::rows::Rows;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{
     AlertRule, BadgeRule, ClockRule, DriftRule, GateRule, HolidayRule, LineRule, PackingRule, PlateFormatRule,
     PlateRule, ProductivityRule, Rule, ShiftRule, StationRule, StationZoneRule, WorkerRule, ZoneRule, digest,
 };
-use gemba_schemas::time::Tick;
 
 /// The rules, one collection per kind; each row with the digest of itself.
 pub struct Rules<'scope> {
     /// Zones.
-    pub zones: VecCollection<'scope, Tick, (ZoneRule, Name), isize>,
+    pub zones: Rows<'scope, (ZoneRule, Name)>,
     /// Lines.
-    pub lines: VecCollection<'scope, Tick, (LineRule, Name), isize>,
+    pub lines: Rows<'scope, (LineRule, Name)>,
     /// Packing profiles.
-    pub packing: VecCollection<'scope, Tick, (PackingRule, Name), isize>,
+    pub packing: Rows<'scope, (PackingRule, Name)>,
     /// How events count.
-    pub productivity: VecCollection<'scope, Tick, ProductivityRule, isize>,
+    pub productivity: Rows<'scope, ProductivityRule>,
     /// Workers that the site knows.
-    pub workers: VecCollection<'scope, Tick, WorkerRule, isize>,
+    pub workers: Rows<'scope, WorkerRule>,
     /// Stations that the site knows.
-    pub stations: VecCollection<'scope, Tick, StationRule, isize>,
+    pub stations: Rows<'scope, StationRule>,
     /// When a model is unsure.
-    pub drift: VecCollection<'scope, Tick, DriftRule, isize>,
+    pub drift: Rows<'scope, DriftRule>,
     /// Alerts.
-    pub alerts: VecCollection<'scope, Tick, (AlertRule, Name), isize>,
+    pub alerts: Rows<'scope, (AlertRule, Name)>,
     /// The clock: one row, or none.
-    pub clock: VecCollection<'scope, Tick, ClockRule, isize>,
+    pub clock: Rows<'scope, ClockRule>,
     /// Shifts.
-    pub shifts: VecCollection<'scope, Tick, (ShiftRule, Name), isize>,
+    pub shifts: Rows<'scope, (ShiftRule, Name)>,
     /// Holidays.
-    pub holidays: VecCollection<'scope, Tick, (HolidayRule, Name), isize>,
+    pub holidays: Rows<'scope, (HolidayRule, Name)>,
     /// How plate reads become events.
-    pub gates: VecCollection<'scope, Tick, (GateRule, Name), isize>,
+    pub gates: Rows<'scope, (GateRule, Name)>,
     /// Formats of plates.
-    pub plate_formats: VecCollection<'scope, Tick, (PlateFormatRule, Name), isize>,
+    pub plate_formats: Rows<'scope, (PlateFormatRule, Name)>,
     /// Listed plates.
-    pub plates: VecCollection<'scope, Tick, (PlateRule, Name), isize>,
+    pub plates: Rows<'scope, (PlateRule, Name)>,
     /// Zones that stand for stations.
-    pub station_zones: VecCollection<'scope, Tick, StationZoneRule, isize>,
+    pub station_zones: Rows<'scope, StationZoneRule>,
     /// Workers' badges.
-    pub badges: VecCollection<'scope, Tick, BadgeRule, isize>,
+    pub badges: Rows<'scope, BadgeRule>,
 }
 
 impl<'scope> Rules<'scope> {
     /// Splits the rules.
-    pub fn split(rules: VecCollection<'scope, Tick, Rule, isize>) -> Self {
+    pub fn split(rules: Rows<'scope, Rule>) -> Self {
         let rules = rules
             .map(|rule| (rule, ()))
             .reduce_by_key("Rules as a set", |_, times, out| out.extend((times[0].1 > 0).then_some(((), 1))))

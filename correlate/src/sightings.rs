@@ -7,15 +7,14 @@
 //!
 //! Runs of motion are the largest facts there are: they are kept once, whoever looks at them.
 
-use super::keyed::Keyed;
 use super::packing::{Patterns, Profile, Shown, Spell};
 use super::rules::Rules;
 use super::tick::part;
-use differential_dataflow::VecCollection;
+use crate::rows::Rows;
 use gemba_schemas::fact::{CodeRead, MotionSpan};
 use gemba_schemas::id::{Generation, Name};
 use gemba_schemas::rule::{PackingRule, StationZoneRule};
-use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::time::{EventTime, Micros};
 use serde::{Deserialize, Serialize};
 
 /// What of a code read matters.
@@ -37,13 +36,13 @@ pub type AtStation = (StationZoneRule, EventTime, EventTime);
 /// Codes and motion, by what they mean to whom.
 pub struct Sightings<'scope> {
     /// Sightings of triggers, and motion, of packing profiles.
-    pub spells: VecCollection<'scope, Tick, (Profile, Spell), isize>,
+    pub spells: Rows<'scope, (Profile, Spell)>,
     /// Codes of packing profiles.
-    pub codes: VecCollection<'scope, Tick, (Profile, Shown), isize>,
+    pub codes: Rows<'scope, (Profile, Shown)>,
     /// What was read in station zones that take badges, by text.
-    pub badges: VecCollection<'scope, Tick, (String, AtStation), isize>,
+    pub badges: Rows<'scope, (String, AtStation)>,
     /// When something moved in station zones.
-    pub moving: VecCollection<'scope, Tick, AtStation, isize>,
+    pub moving: Rows<'scope, AtStation>,
 }
 
 /// Who looks.
@@ -64,11 +63,7 @@ enum Seen {
 
 impl<'scope> Sightings<'scope> {
     /// Of the facts.
-    pub fn of(
-        reads: VecCollection<'scope, Tick, CodeRead, isize>,
-        motion: VecCollection<'scope, Tick, MotionSpan, isize>,
-        rules: &Rules<'scope>,
-    ) -> Self {
+    pub fn of(reads: Rows<'scope, CodeRead>, motion: Rows<'scope, MotionSpan>, rules: &Rules<'scope>) -> Self {
         let packing = rules.packing.clone().map(|(rule, sum)| (rule.camera, Watcher::Packing(rule, sum)));
         let stations = rules.station_zones.clone().map(|plan| (plan.camera, Watcher::Station(plan)));
         let watchers = packing.concat(stations);

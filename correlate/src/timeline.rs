@@ -7,10 +7,11 @@
 //! State: every row twice, by the instants at which it comes and goes.
 
 use super::tick::{Change, at_close};
+use crate::rows::Rows;
+use differential_dataflow::ExchangeData;
 use differential_dataflow::consolidation::consolidate;
 use differential_dataflow::hashable::Hashable;
-use differential_dataflow::{ExchangeData, VecCollection};
-use gemba_schemas::time::{EventTime, Tick};
+use gemba_schemas::time::EventTime;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -28,11 +29,11 @@ enum Event<R> {
 
 /// The rows that hold at now.
 pub fn at_now<'scope, R: ExchangeData + Hashable<Output = u64>>(
-    rows: VecCollection<'scope, Tick, Held<R>, isize>,
-    now: VecCollection<'scope, Tick, EventTime, isize>,
+    rows: Rows<'scope, Held<R>>,
+    now: Rows<'scope, EventTime>,
     name: &str,
-) -> VecCollection<'scope, Tick, R, isize> {
-    let workers = rows.scope().peers() as u64;
+) -> Rows<'scope, R> {
+    let workers = rows.peers() as u64;
     let now = now.flat_map(move |now| (0..workers).map(move |worker| Event::Now(worker, now)));
     let route = |event: &Event<R>| match event {
         Event::Now(worker, _) => *worker,

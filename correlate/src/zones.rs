@@ -10,13 +10,12 @@
 //! what became of the track.
 
 use super::polyline::{Fate, Polyline, SHARDS, TrackKey};
-use crate::keyed::Keyed;
-use differential_dataflow::VecCollection;
+use crate::rows::Rows;
 use gemba_schemas::fact::TrackEndReason;
 use gemba_schemas::geometry::{Point, contains};
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::ZoneRule;
-use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{VisitEnd, ZoneVisit};
 use serde::{Deserialize, Serialize};
 
@@ -120,10 +119,10 @@ fn last_end(left: EventTime, fate: &Fate) -> VisitEnd {
 
 /// Every visit of every track to every zone of its camera.
 pub fn visits<'scope>(
-    polylines: VecCollection<'scope, Tick, ((Name, u8), Polyline), isize>,
-    fates: VecCollection<'scope, Tick, (TrackKey, Fate), isize>,
-    rules: VecCollection<'scope, Tick, (ZoneRule, Name), isize>,
-) -> VecCollection<'scope, Tick, ZoneVisit, isize> {
+    polylines: Rows<'scope, ((Name, u8), Polyline)>,
+    fates: Rows<'scope, (TrackKey, Fate)>,
+    rules: Rows<'scope, (ZoneRule, Name)>,
+) -> Rows<'scope, ZoneVisit> {
     let plans = rules.flat_map(|(r, rules)| {
         let key = ZoneKey { zone: r.zone, kind: r.kind, min_dwell: r.min_dwell, bridge: r.bridge, rules };
         let plan = Plan { key, polygon: r.polygon, classes: r.classes };

@@ -6,6 +6,7 @@ use crate::geometry::Quad;
 use crate::id::{FactId, Generation, Name};
 use crate::score::Score;
 use crate::time::{EventTime, Micros};
+use crate::view::Histogram;
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int64Array, ListBuilder, PrimitiveArray, PrimitiveBuilder,
     StringArray, StringBuilder, TimestampMicrosecondArray, UInt16Array, UInt64Array,
@@ -303,6 +304,13 @@ list!(
     PrimitiveBuilder::<UInt32Type>::new(),
     |b: &mut PrimitiveBuilder<UInt32Type>, v| b.append_slice(v),
     |a| a.as_primitive_opt::<UInt32Type>().map(|p| p.values().to_vec())
+);
+list!(
+    Histogram,
+    DataType::UInt32,
+    PrimitiveBuilder::<UInt32Type>::new(),
+    |b: &mut PrimitiveBuilder<UInt32Type>, v| b.append_slice(&v.0),
+    |a| a.as_primitive_opt::<UInt32Type>().and_then(|p| p.values().as_ref().try_into().ok()).map(Histogram)
 );
 list!(
     Quad,

@@ -61,41 +61,57 @@ impl Interner {
 
 fn interner() -> &'static Interner {
     static INTERNER: OnceLock<Interner> = OnceLock::new();
-    INTERNER.get_or_init(Interner::default)
+    INTERNER.get_or_init(|| {
+        let interner = Interner::default();
+        interner.id("");
+        interner
+    })
 }
 
 /// Names that a thread keeps at hand, a power of two.
 const RECENT: usize = 512;
 
 thread_local! {
-    /// The names that this thread asked for last, by a hash of their texts.
-    static NAMES: [Cell<Option<(&'static str, Name)>>; RECENT] = const { [const { Cell::new(None) }; RECENT] };
+    /// The names that this thread asked for last, by a hash of their texts, each with the first bytes of its text.
+    static NAMES: [Cell<Option<(u64, &'static str, Name)>>; RECENT] = const { [const { Cell::new(None) }; RECENT] };
+}
+
+/// The first bytes of a text, as a number: for a short one it and its length are the text.
+fn first(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    let len = bytes.len().min(8);
+    word[..len].copy_from_slice(&bytes[..len]);
+    u64::from_le_bytes(word)
 }
 
 /// A quick hash (Fibonacci hashing, Knuth TAOCP 6.4), which only chooses a place among the recent names.
 fn place(text: &str) -> usize {
     let mut hash = text.len() as u64;
     for bytes in text.as_bytes().chunks(8) {
-        let mut word = [0; 8];
-        word[..bytes.len()].copy_from_slice(bytes);
-        hash = (hash.rotate_left(26) ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        hash = (hash.rotate_left(26) ^ first(bytes)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
     (hash >> 32) as usize % RECENT
 }
 
 impl Name {
-    /// Some name, whichever was the first; for places that must hold one and mean none.
-    pub const FIRST: Self = Self(0);
+    /// The name without a text: the first one that is interned.
+    pub const EMPTY: Self = Self(0);
 
     /// The name with this text; the same text always gives the same name within a process.
     pub fn new(text: &str) -> Self {
         NAMES.with(|names| {
-            let recent = &names[place(text)];
+            let (recent, word, len) = (&names[place(text)], first(text.as_bytes()), text.len());
             match recent.get() {
-                Some((known, name)) if known == text => name,
+                Some((start, known, name))
+                    if start == word
+                        && known.len() == len
+                        && (len <= 8 || known.as_bytes()[8..] == text.as_bytes()[8..]) =>
+                {
+                    name
+                }
                 _ => {
                     let (text, id) = interner().id(text);
-                    recent.set(Some((text, Self(id))));
+                    recent.set(Some((word, text, Self(id))));
                     Self(id)
                 }
             }
@@ -110,7 +126,7 @@ impl Name {
 
 impl Default for Name {
     fn default() -> Self {
-        Self::new("")
+        Self::EMPTY
     }
 }
 

@@ -8,13 +8,12 @@
 //! the walk sees few signs however often a device reports; the walk goes on where a run goes on the next day.
 
 use super::{Of, RuleSets, SHARDS, Share, Side, Sign, Watch, chosen, side, worse};
-use crate::keyed::Keyed;
-use differential_dataflow::VecCollection;
+use crate::rows::Rows;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::fact::{DeviceState, DeviceStatus};
 use gemba_schemas::id::FactId;
 use gemba_schemas::rule::{AlertKind, AlertRule};
-use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::LATE;
 use serde::{Deserialize, Serialize};
 
@@ -80,9 +79,9 @@ fn runs(rule: &AlertRule, reports: &[(&Report, isize)]) -> Vec<(EventTime, Sign)
 
 /// The signs of every device for the rules that watch it.
 pub(super) fn signs<'scope>(
-    statuses: VecCollection<'scope, Tick, DeviceStatus, isize>,
+    statuses: Rows<'scope, DeviceStatus>,
     sets: RuleSets<'scope>,
-) -> VecCollection<'scope, Tick, (Watch, (EventTime, Sign)), isize> {
+) -> Rows<'scope, (Watch, (EventTime, Sign))> {
     statuses
         .map(|s| {
             let report = Report { ts: s.ts, received_at: s.received_at, id: s.id, state: s.state, detail: s.detail };

@@ -1,13 +1,11 @@
 //! Blocked vehicles: each visit to a gate whose status is `blocked` is an alert for as long as it lasts.
 
 use super::{RuleSets, SHARDS, chosen};
-use crate::keyed::Keyed;
-use differential_dataflow::VecCollection;
+use crate::rows::Rows;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{AlertKind, AlertRule, joined};
 use gemba_schemas::score::Score;
-use gemba_schemas::time::Tick;
 use gemba_schemas::view::{Alert, GateEvent, GateStatus};
 
 fn alert(visit: &GateEvent, late: bool, rule: &AlertRule, rules: Name) -> Alert {
@@ -33,10 +31,7 @@ fn alert(visit: &GateEvent, late: bool, rule: &AlertRule, rules: Name) -> Alert 
 }
 
 /// The alerts of blocked visits.
-pub(super) fn blocked<'scope>(
-    visits: VecCollection<'scope, Tick, (GateEvent, bool), isize>,
-    sets: RuleSets<'scope>,
-) -> VecCollection<'scope, Tick, Alert, isize> {
+pub(super) fn blocked<'scope>(visits: Rows<'scope, (GateEvent, bool)>, sets: RuleSets<'scope>) -> Rows<'scope, Alert> {
     visits
         .filter(|(visit, _)| visit.status == GateStatus::Blocked)
         .map(|(visit, late)| (visit.camera.hashed() % SHARDS, (visit, late)))

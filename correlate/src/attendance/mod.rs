@@ -16,13 +16,12 @@ mod plan;
 
 use super::rules::Rules;
 use super::timeline::at_now;
-use crate::keyed::Keyed;
-use differential_dataflow::VecCollection;
+use crate::rows::Rows;
 use gemba_schemas::calendar::{Calendar, Day};
 use gemba_schemas::fact::AttendanceMark;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{ClockRule, HolidayRule, ShiftRule};
-use gemba_schemas::time::{EventTime, Tick};
+use gemba_schemas::time::EventTime;
 use gemba_schemas::view::AttendanceDay;
 use judge::Sign;
 use plan::{Office, Plan, Roster};
@@ -45,10 +44,10 @@ enum OfSite {
 
 /// The view.
 pub fn attendance_days<'scope>(
-    marks: VecCollection<'scope, Tick, AttendanceMark, isize>,
+    marks: Rows<'scope, AttendanceMark>,
     rules: &Rules<'scope>,
-    now: VecCollection<'scope, Tick, EventTime, isize>,
-) -> VecCollection<'scope, Tick, AttendanceDay, isize> {
+    now: Rows<'scope, EventTime>,
+) -> Rows<'scope, AttendanceDay> {
     let rosters = rosters(marks.clone(), rules);
     let plans = rosters.clone().map(|(employee, roster)| ((), (employee, roster)));
     let plans = plans.join_by_key("Plans of shifts", office(rules), |(), (employee, roster), office| {
@@ -81,10 +80,7 @@ pub fn attendance_days<'scope>(
 }
 
 /// Every employee that has a shift or a mark.
-fn rosters<'scope>(
-    marks: VecCollection<'scope, Tick, AttendanceMark, isize>,
-    rules: &Rules<'scope>,
-) -> VecCollection<'scope, Tick, (Name, Roster), isize> {
+fn rosters<'scope>(marks: Rows<'scope, AttendanceMark>, rules: &Rules<'scope>) -> Rows<'scope, (Name, Roster)> {
     let shifts = rules.shifts.clone().map(|(shift, sum)| (shift.employee, OfEmployee::Shift(shift, sum)));
     marks
         .map(|m| ((m.employee, Day::utc(m.ts)), m.ts))
@@ -103,7 +99,7 @@ fn rosters<'scope>(
 }
 
 /// The site's clock and holidays; nothing without a clock.
-fn office<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, ((), Office), isize> {
+fn office<'scope>(rules: &Rules<'scope>) -> Rows<'scope, ((), Office)> {
     let clock = rules.clock.clone().map(|clock| ((), OfSite::Clock(clock)));
     clock.concat(rules.holidays.clone().map(|(holiday, _)| ((), OfSite::Holiday(holiday)))).reduce_by_key(
         "Site calendar",
@@ -120,10 +116,7 @@ fn office<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, ((), Off
 
 /// The spans of days in which an employee's shifts may have been expected, up to tomorrow's. They change when a
 /// span of days is over, or when there is more of the past.
-fn spans<'scope>(
-    rosters: VecCollection<'scope, Tick, (Name, Roster), isize>,
-    now: VecCollection<'scope, Tick, EventTime, isize>,
-) -> VecCollection<'scope, Tick, (Name, i32), isize> {
+fn spans<'scope>(rosters: Rows<'scope, (Name, Roster)>, now: Rows<'scope, EventTime>) -> Rows<'scope, (Name, i32)> {
     let last = now
         .map(|now| ((), Day::utc(now).plus(1).0.div_euclid(SPAN)))
         .reduce_by_key("Span of days that holds now", |(), spans, out| {

@@ -12,14 +12,13 @@
 mod plate;
 
 use super::rules::Rules;
-use crate::keyed::Keyed;
-use differential_dataflow::VecCollection;
+use crate::rows::Rows;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::fact::PlateRead;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{ClockRule, GateRule, PlateFormatRule, PlateList, PlateRule, Rule, digest, joined};
 use gemba_schemas::score::Score;
-use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{GateEvent, GateReadHour, GateStatus, LATE, ReadOutcome};
 use plate::{Format, Patterns};
 use serde::{Deserialize, Serialize};
@@ -155,13 +154,13 @@ fn merge(runs: impl Iterator<Item = Run>, gap: Micros) -> Vec<Run> {
 /// What is known of a gate.
 pub struct Gate<'scope> {
     /// The view, and whether a read of the visit came late.
-    pub events: VecCollection<'scope, Tick, (GateEvent, bool), isize>,
+    pub events: Rows<'scope, (GateEvent, bool)>,
     /// The view.
-    pub hours: VecCollection<'scope, Tick, GateReadHour, isize>,
+    pub hours: Rows<'scope, GateReadHour>,
 }
 
 /// Both views.
-pub fn gate<'scope>(reads: VecCollection<'scope, Tick, PlateRead, isize>, rules: &Rules<'scope>) -> Gate<'scope> {
+pub fn gate<'scope>(reads: Rows<'scope, PlateRead>, rules: &Rules<'scope>) -> Gate<'scope> {
     let plans = plans(rules).flat_map(|plan| (0..SHARDS).map(move |shard| (shard, plan.clone())));
     let (mut calendar, mut patterns) = (Calendar::default(), Patterns::default());
     let sights = reads
@@ -215,7 +214,7 @@ pub fn gate<'scope>(reads: VecCollection<'scope, Tick, PlateRead, isize>, rules:
 }
 
 /// The gate with its formats and clock: one row; none without a gate or a clock.
-fn plans<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Plan, isize> {
+fn plans<'scope>(rules: &Rules<'scope>) -> Rows<'scope, Plan> {
     let gates = rules.gates.clone().map(|(gate, sum)| ((), OfGate::Gate(gate, sum)));
     let formats = rules.plate_formats.clone().map(|(format, _)| ((), OfGate::Format(format)));
     let clock = rules.clock.clone().map(|clock| ((), OfGate::Clock(clock)));
@@ -225,9 +224,7 @@ fn plans<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Plan, isi
         .map(|((), plan)| plan)
 }
 
-fn hours<'scope>(
-    reads: VecCollection<'scope, Tick, Counted, isize>,
-) -> VecCollection<'scope, Tick, GateReadHour, isize> {
+fn hours<'scope>(reads: Rows<'scope, Counted>) -> Rows<'scope, GateReadHour> {
     reads
         .map(|read| (read, ()))
         .reduce_by_key("Plate reads of an hour", |&((camera, hour, outcome), rules), reads, out| {
@@ -238,10 +235,7 @@ fn hours<'scope>(
 }
 
 /// The events with what the lists say of them.
-fn listed<'scope>(
-    events: VecCollection<'scope, Tick, (Lane, Run), isize>,
-    rules: &Rules<'scope>,
-) -> VecCollection<'scope, Tick, (GateEvent, bool), isize> {
+fn listed<'scope>(events: Rows<'scope, (Lane, Run)>, rules: &Rules<'scope>) -> Rows<'scope, (GateEvent, bool)> {
     let entries = rules.plates.clone().map(|(entry, sum)| (entry.plate.clone(), (entry, sum)));
     let holding = events.clone().map(|(lane, visit)| (lane.plate.clone(), (lane, visit))).join_by_key(
         "Plates on lists",

@@ -10,22 +10,21 @@
 //! midnight. So the first step keeps the two apart; there is nearly always one piece an hour.
 
 use super::{Place, Ruled, Scope};
-use crate::keyed::Keyed;
-use differential_dataflow::VecCollection;
+use crate::rows::Rows;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::id::Name;
-use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{OccupancyDay, OccupancyHour, OccupancyMinute, OccupancyMonth};
 use serde::{Deserialize, Serialize};
 
 /// The views.
 pub struct Sums<'scope> {
     /// `occupancy_hours`.
-    pub hours: VecCollection<'scope, Tick, OccupancyHour, isize>,
+    pub hours: Rows<'scope, OccupancyHour>,
     /// `occupancy_days`.
-    pub days: VecCollection<'scope, Tick, OccupancyDay, isize>,
+    pub days: Rows<'scope, OccupancyDay>,
     /// `occupancy_months`.
-    pub months: VecCollection<'scope, Tick, OccupancyMonth, isize>,
+    pub months: Rows<'scope, OccupancyMonth>,
 }
 
 /// What some minutes come to.
@@ -94,8 +93,8 @@ macro_rules! row {
 
 /// The views, from the minutes with their places.
 pub(super) fn sums<'scope>(
-    minutes: VecCollection<'scope, Tick, ((Scope, Place), OccupancyMinute), isize>,
-    scopes: VecCollection<'scope, Tick, (Scope, Ruled), isize>,
+    minutes: Rows<'scope, ((Scope, Place), OccupancyMinute)>,
+    scopes: Rows<'scope, (Scope, Ruled)>,
 ) -> Sums<'scope> {
     let pieces = minutes.map(|(key, minute)| (key, Sum::of(&minute))).reduce_by_key(
         "Occupancy of an hour of a day",

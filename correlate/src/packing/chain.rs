@@ -13,9 +13,8 @@
 //! reported up to C), and *open* if the generation goes on and now is no more than that after it.
 
 use super::Profile;
-use crate::keyed::Keyed;
-use differential_dataflow::VecCollection;
-use gemba_schemas::time::{EventTime, Micros, Tick};
+use crate::rows::Rows;
+use gemba_schemas::time::{EventTime, Micros};
 use serde::{Deserialize, Serialize};
 
 /// Sightings without a long gap.
@@ -155,10 +154,10 @@ fn resolve(profile: &Profile, session: &Session, now: EventTime) -> Option<Sessi
 
 /// The sessions of every profile and generation, none of them pending.
 pub fn sessions<'scope>(
-    spells: VecCollection<'scope, Tick, (Profile, Spell), isize>,
-    ends: VecCollection<'scope, Tick, (Profile, EventTime), isize>,
-    now: VecCollection<'scope, Tick, EventTime, isize>,
-) -> VecCollection<'scope, Tick, (Profile, Session), isize> {
+    spells: Rows<'scope, (Profile, Spell)>,
+    ends: Rows<'scope, (Profile, EventTime)>,
+    now: Rows<'scope, EventTime>,
+) -> Rows<'scope, (Profile, Session)> {
     let sessions = spells
         .map(|(profile, spell)| ((profile, spell.first.floor(Micros::HOUR)), spell))
         .reduce_by_key("Spells of an hour", |(profile, _), spells, out| {

@@ -7,13 +7,12 @@
 
 use super::chain::{Session, Stand};
 use super::{Profile, allows};
-use crate::keyed::Keyed;
+use crate::rows::Rows;
 use crate::sightings::Read;
-use differential_dataflow::VecCollection;
 use gemba_schemas::fact::CodeMiss;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::PackingRule;
-use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{PackingSession, SessionStatus, SessionVerdict};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -108,11 +107,11 @@ fn row(profile: &Profile, session: &Session, parts: &[(&Part, isize)]) -> Option
 
 /// One row per session.
 pub fn rows<'scope>(
-    sessions: VecCollection<'scope, Tick, (Profile, Session), isize>,
-    codes: VecCollection<'scope, Tick, (Profile, Shown), isize>,
-    misses: VecCollection<'scope, Tick, CodeMiss, isize>,
-    rules: VecCollection<'scope, Tick, (Name, (PackingRule, Name)), isize>,
-) -> VecCollection<'scope, Tick, PackingSession, isize> {
+    sessions: Rows<'scope, (Profile, Session)>,
+    codes: Rows<'scope, (Profile, Shown)>,
+    misses: Rows<'scope, CodeMiss>,
+    rules: Rows<'scope, (Name, (PackingRule, Name))>,
+) -> Rows<'scope, PackingSession> {
     let misses =
         misses.map(|m| (m.camera, m)).join_by_key("Codes missed at profiles", rules, |_, miss, (rule, sum)| {
             allows(rule.code_area, miss.area).then(|| {

@@ -20,14 +20,13 @@ mod codes;
 pub use chain::Spell;
 pub use codes::{Patterns, Shown};
 
-use super::keyed::Keyed;
 use super::rules::Rules;
 use super::sightings::{Read, spells};
-use differential_dataflow::VecCollection;
+use crate::rows::Rows;
 use gemba_schemas::fact::{CodeMiss, MotionSpan};
 use gemba_schemas::id::{Generation, Name};
 use gemba_schemas::rule::PackingRule;
-use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::PackingSession;
 use serde::{Deserialize, Serialize};
 
@@ -87,13 +86,13 @@ fn allows(area: Option<Name>, found: Name) -> bool {
 
 /// The view.
 pub fn sessions<'scope>(
-    spells: VecCollection<'scope, Tick, (Profile, Spell), isize>,
-    codes: VecCollection<'scope, Tick, (Profile, Shown), isize>,
-    misses: VecCollection<'scope, Tick, CodeMiss, isize>,
-    generation_ends: VecCollection<'scope, Tick, ((Name, Generation), EventTime), isize>,
+    spells: Rows<'scope, (Profile, Spell)>,
+    codes: Rows<'scope, (Profile, Shown)>,
+    misses: Rows<'scope, CodeMiss>,
+    generation_ends: Rows<'scope, ((Name, Generation), EventTime)>,
     rules: &Rules<'scope>,
-    now: VecCollection<'scope, Tick, EventTime, isize>,
-) -> VecCollection<'scope, Tick, PackingSession, isize> {
+    now: Rows<'scope, EventTime>,
+) -> Rows<'scope, PackingSession> {
     let rules = rules.packing.clone().map(|(rule, sum)| (rule.camera, (rule, sum)));
     let ends = generation_ends.map(|((camera, generation), end)| (camera, (generation, end))).join_by_key(
         "Ended generations of profiles",

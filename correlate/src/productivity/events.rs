@@ -103,8 +103,8 @@ impl Packed {
     const ELSEWHERE: Self = Self {
         received_at: EventTime(0),
         offset: 0,
-        worker: Name::FIRST,
-        station: Name::FIRST,
+        worker: Name::EMPTY,
+        station: Name::EMPTY,
         units: 0,
         model: 0,
         kind: ELSEWHERE,

@@ -14,6 +14,7 @@
 //! time. Adding to an hour costs the same however much is in it.
 
 mod events;
+mod hours;
 mod stations;
 pub(crate) mod tally;
 mod timeline;
@@ -24,21 +25,20 @@ pub use stations::Seen;
 use crate::dedupe::Receipt;
 use crate::drift::{Confidences, ModelHour};
 use crate::event::Event;
-use crate::keyed::Keyed;
+use crate::rows::Rows;
 use crate::rules::Rules;
-use crate::sums::{totals, totals_watched};
 use crate::tick::{at_close, at_close_two, part};
-use differential_dataflow::VecCollection;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{
-    AlertKind, BadgeRule, ClockRule, ProductivityRule, Rule, StationRule, StationZoneRule, WorkerRule, digest,
+    BadgeRule, ClockRule, ProductivityRule, Rule, StationRule, StationZoneRule, WorkerRule, digest,
 };
-use gemba_schemas::time::{EventTime, Micros, Tick};
-use gemba_schemas::view::{FloorHour, NameKind, StationHour, Unregistered, WorkerHour};
+use gemba_schemas::time::EventTime;
+use gemba_schemas::view::{FloorHour, NameKind, StationHour, Unregistered, ViewRow};
+use hours::Hours;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use tally::{AMOUNTS, Amounts, EVENTS, Hour, Out, Tally, UNITS};
+use tally::{Amounts, Hour, Out, Tally};
 use timeline::Timelines;
 use watched::Watched;
 
@@ -87,41 +87,26 @@ enum Part {
     Alerts,
 }
 
-/// What an hour of a worker or station comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Total {
-    /// Time working, idle, absent, µs.
-    time: [i64; 3],
-    units: u64,
-    events: u64,
-}
-
 /// Everything that events lead to.
 pub struct Work<'scope> {
+    /// The rows of `worker_hours` and `station_hours`.
+    pub rows: Rows<'scope, ViewRow>,
+    /// Hours of stations, while an alert watches them.
+    pub watched: Rows<'scope, StationHour>,
     /// The view.
-    pub workers: VecCollection<'scope, Tick, WorkerHour, isize>,
-    /// The view.
-    pub stations: VecCollection<'scope, Tick, StationHour, isize>,
-    /// The same, while an alert watches stations.
-    pub watched: VecCollection<'scope, Tick, StationHour, isize>,
-    /// The view.
-    pub floor: VecCollection<'scope, Tick, FloorHour, isize>,
-    /// The view.
-    pub unregistered: VecCollection<'scope, Tick, Unregistered, isize>,
+    pub floor: Rows<'scope, FloorHour>,
+    /// The rows of `unregistered`.
+    pub unregistered: Rows<'scope, ViewRow>,
     /// Additions to hours of models, for drift.
-    pub models: VecCollection<'scope, Tick, (ModelHour, Box<Confidences>), isize>,
+    pub models: Rows<'scope, (ModelHour, Box<Confidences>)>,
     /// Hours of models with an event that came late, and whether it stands for time.
-    pub late: VecCollection<'scope, Tick, (ModelHour, bool), isize>,
+    pub late: Rows<'scope, (ModelHour, bool)>,
     /// Events that were there already.
-    pub receipts: VecCollection<'scope, Tick, Receipt, isize>,
+    pub receipts: Rows<'scope, Receipt>,
 }
 
 /// All views about work.
-pub fn work<'scope>(
-    events: VecCollection<'scope, Tick, Event, isize>,
-    seen: Seen<'scope>,
-    rules: &Rules<'scope>,
-) -> Work<'scope> {
+pub fn work<'scope>(events: Rows<'scope, Event>, seen: Seen<'scope>, rules: &Rules<'scope>) -> Work<'scope> {
     let scope = events.scope();
     let peers = scope.peers() as u64;
     let all_settings = settings(rules);
@@ -146,47 +131,11 @@ pub fn work<'scope>(
         at_close_two((activity, settings), "Activity until the next", routes, move |rows, settings, out| {
             timelines.step(rows, settings, out);
         });
-    let watchers = rules.alerts.clone().flat_map(move |(rule, _)| {
-        let watched = if rule.kind == AlertKind::StationUtilisation { peers } else { 0 };
-        (0..watched).map(move |worker| (worker, rule.kind))
-    });
-    let (hours, watched) = totals_watched(
-        hours.concatenate([until_next, seen]),
-        watchers,
-        "Sums of an hour",
-        |hour, sums| (*hour, Total::of(sums)),
-        |_, hour, sums, seen| {
-            if hour.kind == NameKind::Station {
-                seen.push((*hour, Total::of(sums)));
-            }
-        },
-    );
-    let floor = floor(hours.clone(), all_settings);
-    let (workers, stations) = part!(hours, "Hours of workers and stations", {
-        workers: WorkerHour, (hour, total) if hour.kind == NameKind::Worker => worker_hour(&hour, &total);
-        stations: StationHour, (hour, total) => station_hour(&hour, &total);
-    });
-    Work {
-        workers,
-        stations,
-        watched: watched.map(|(hour, total)| station_hour(&hour, &total)),
-        floor,
-        unregistered: unregistered(strangers),
-        models,
-        late,
-        receipts,
-    }
+    let Hours { rows, watched, floor } = hours::hours(hours.concatenate([until_next, seen]), all_settings, rules);
+    Work { rows, watched, floor, unregistered: unregistered(strangers), models, late, receipts }
 }
 
-impl Total {
-    fn of(sums: &[isize; AMOUNTS]) -> Self {
-        // The sum of a set of events is never below zero.
-        let [units, events] = [UNITS, EVENTS].map(|place| u64::try_from(sums[place]).unwrap_or(0));
-        Self { time: [0, 1, 2].map(|place| sums[place] as i64), units, events }
-    }
-}
-
-fn settings<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Settings, isize> {
+fn settings<'scope>(rules: &Rules<'scope>) -> Rows<'scope, Settings> {
     let parts = rules.productivity.clone().map(|r| ((), Part::Rule(r))).concatenate([
         rules.workers.clone().map(|r| ((), Part::Worker(r))),
         rules.stations.clone().map(|r| ((), Part::Station(r))),
@@ -222,83 +171,6 @@ fn settings<'scope>(rules: &Rules<'scope>) -> VecCollection<'scope, Tick, Settin
         .map(|((), settings)| settings)
 }
 
-fn worker_hour(hour: &Hour, total: &Total) -> WorkerHour {
-    let [active, idle, absent] = total.time.map(Micros);
-    WorkerHour {
-        worker: hour.name,
-        hour: hour.hour,
-        active_us: active,
-        idle_us: idle,
-        absent_us: absent,
-        units: total.units,
-        events: total.events,
-        observed_us: active + idle + absent,
-        rules: hour.rules,
-    }
-}
-
-fn station_hour(hour: &Hour, total: &Total) -> StationHour {
-    let [working, idle, absent] = total.time.map(Micros);
-    StationHour {
-        station: hour.name,
-        hour: hour.hour,
-        working_us: working,
-        idle_us: idle,
-        absent_us: absent,
-        units: total.units,
-        events: total.events,
-        observed_us: working + idle + absent,
-        rules: hour.rules,
-    }
-}
-
-/// Sums of workers' hours, and counts and utilisations of both kinds.
-fn floor<'scope>(
-    hours: VecCollection<'scope, Tick, (Hour, Total), isize>,
-    settings: VecCollection<'scope, Tick, Settings, isize>,
-) -> VecCollection<'scope, Tick, FloorHour, isize> {
-    const PLACES: usize = 9;
-    let settings = settings.map(|s| ((), s.floor));
-    let amounts = hours.map(|(hour, total)| {
-        let [active, idle, absent] = total.time;
-        let there = active + idle;
-        // Less than 10⁶ × 24 h × 3600 × 10⁶ µs: within i64.
-        let share = if there > 0 { (i128::from(active) * 1_000_000 / i128::from(there)) as isize } else { 0 };
-        let some = isize::from(there > 0);
-        let (time, counts) = ([active, idle, absent].map(|t| t as isize), [total.units, total.events]);
-        let amounts: [isize; PLACES] = match hour.kind {
-            NameKind::Worker => {
-                let [units, events] = counts.map(|n| n as isize);
-                [time[0], time[1], time[2], units, events, some, share, 0, 0]
-            }
-            NameKind::Station => [0, 0, 0, 0, 0, 0, 0, some, share],
-        };
-        (hour.hour, amounts)
-    });
-    totals(amounts, "Hour of the floor", |hour, sums| {
-        let [active, idle, absent, units, events, workers, worker_share, stations, station_share] =
-            sums.map(|n| n as i64);
-        FloorHour {
-            hour: *hour,
-            active_us: Micros(active),
-            idle_us: Micros(idle),
-            absent_us: Micros(absent),
-            units: units as u64,
-            events: events as u64,
-            observed_us: Micros(active + idle + absent),
-            workers: workers as u32,
-            worker_utilisation_ppm: worker_share as u64,
-            stations: stations as u32,
-            station_utilisation_ppm: station_share as u64,
-            rules: Name::default(),
-        }
-    })
-    .map(|row| ((), row))
-    .join_by_key("Hours of the floor with their rules", settings, |(), row, rules| {
-        [FloorHour { rules: *rules, ..row.clone() }]
-    })
-}
-
 /// Events of a stranger, by hour.
 #[derive(Default)]
 struct Stranger {
@@ -307,14 +179,12 @@ struct Stranger {
 }
 
 /// Another event of an hour that is known changes one number, and looks at no other hour.
-fn unregistered<'scope>(
-    strangers: VecCollection<'scope, Tick, Hour, isize>,
-) -> VecCollection<'scope, Tick, Unregistered, isize> {
+fn unregistered<'scope>(strangers: Rows<'scope, Hour>) -> Rows<'scope, ViewRow> {
     type Key = (NameKind, Name, Name);
     let mut seen: BTreeMap<Key, Stranger> = BTreeMap::new();
     let row = |(kind, name, rules): Key, seen: &Stranger| {
         let (first_hour, last_hour) = (*seen.hours.first_key_value()?.0, *seen.hours.last_key_value()?.0);
-        Some(Unregistered { kind, name, first_hour, last_hour, events: seen.events as u64, rules })
+        Some(ViewRow::from(Unregistered { kind, name, first_hour, last_hour, events: seen.events as u64, rules }))
     };
     at_close(
         strangers,

@@ -18,16 +18,15 @@
 use super::Settings;
 use super::tally::{Amounts, Hour, time_in};
 use crate::coverage::Pieces;
-use crate::keyed::Keyed;
+use crate::rows::Rows;
 use crate::rules::Rules;
 use crate::sightings::AtStation;
-use differential_dataflow::VecCollection;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::fact::ActivityState;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{STATION_KIND, StationZoneRule};
-use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{NameKind, ZoneVisit};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -205,21 +204,21 @@ fn chain(links: &[(&Link, isize)]) -> Vec<(EventTime, Name)> {
 /// What cameras see, as far as stations are concerned.
 pub struct Seen<'scope> {
     /// Visits to zones.
-    pub visits: VecCollection<'scope, Tick, ZoneVisit, isize>,
+    pub visits: Rows<'scope, ZoneVisit>,
     /// The observed parts of minutes.
-    pub observed: VecCollection<'scope, Tick, ((Name, EventTime), Pieces), isize>,
+    pub observed: Rows<'scope, ((Name, EventTime), Pieces)>,
     /// What was read in station zones that take badges, by text.
-    pub badges: VecCollection<'scope, Tick, (String, AtStation), isize>,
+    pub badges: Rows<'scope, (String, AtStation)>,
     /// When something moved in station zones.
-    pub moving: VecCollection<'scope, Tick, AtStation, isize>,
+    pub moving: Rows<'scope, AtStation>,
 }
 
 /// Time that cameras add to the hours of workers and stations.
 pub fn additions<'scope>(
     seen: Seen<'scope>,
-    settings: VecCollection<'scope, Tick, Settings, isize>,
+    settings: Rows<'scope, Settings>,
     rules: &Rules<'scope>,
-) -> VecCollection<'scope, Tick, (Hour, Amounts), isize> {
+) -> Rows<'scope, (Hour, Amounts)> {
     let findings = parts(seen, rules).reduce_by_key("Activity of a quarter at a station", |key, parts, out| {
         out.extend(summarise(key, parts).into_iter().map(|finding| (finding, 1)));
     });
@@ -276,7 +275,7 @@ pub fn additions<'scope>(
 }
 
 /// What each quarter of each station is put together from.
-fn parts<'scope>(seen: Seen<'scope>, rules: &Rules<'scope>) -> VecCollection<'scope, Tick, (Key, Part), isize> {
+fn parts<'scope>(seen: Seen<'scope>, rules: &Rules<'scope>) -> Rows<'scope, (Key, Part)> {
     let plans = rules.station_zones.clone().map(|plan| (plan.camera, plan));
     let zones = rules.station_zones.clone().map(|plan| ((plan.camera, plan.zone), plan));
     let kind = Name::new(STATION_KIND);

@@ -10,10 +10,10 @@
 use super::Settings;
 use super::events::EventSet;
 use crate::dedupe::Receipt;
-use crate::drift::{self, Confidences, ModelHour, TRUST};
+use crate::drift::{Confidences, ModelHour};
 use crate::event::{Event, What};
-use crate::sums::Sums;
-use crate::tick::Change;
+use crate::sums::{Amount, InHour, Sums};
+use crate::tick::{Change, after};
 use gemba_schemas::calendar::Calendar;
 use gemba_schemas::fact::ActivityState;
 use gemba_schemas::id::Name;
@@ -33,6 +33,12 @@ pub struct Hour {
     pub hour: EventTime,
     /// Digest of the settings.
     pub rules: Name,
+}
+
+impl InHour for Hour {
+    fn hour(&self) -> EventTime {
+        self.hour
+    }
 }
 
 /// What can be added to an hour, by place: time in each state (µs), units, events.
@@ -70,16 +76,21 @@ pub enum Out {
     Refused(Box<Receipt>),
 }
 
-/// The settings after these changes to them.
-fn current(mut settings: Option<Settings>, changes: Vec<Change<(u64, Settings)>>) -> Option<Settings> {
-    for ((_, changed), diff) in changes {
-        if diff > 0 {
-            settings = Some(changed);
-        } else if settings.as_ref() == Some(&changed) {
-            settings = None;
-        }
+/// What a tick adds to the hour of a worker or station.
+#[derive(Clone, Copy, PartialEq)]
+struct Added {
+    amounts: Amounts,
+    /// Events, also those that do not count.
+    seen: isize,
+}
+
+impl Amount for Added {
+    const ZERO: Self = Self { amounts: Amounts::ZERO, seen: 0 };
+
+    fn add(&mut self, other: &Self, times: isize) {
+        self.amounts.add(&other.amounts, times);
+        self.seen += other.seen * times;
     }
-    settings
 }
 
 /// The state of the operator.
@@ -90,10 +101,9 @@ pub struct Tally {
     calendar: Calendar,
     /// The hour that was looked up last: events come in bunches.
     hour: Option<(EventTime, EventTime)>,
-    hours: Sums<Hour, AMOUNTS>,
-    strangers: Sums<Hour, 1>,
-    models: Sums<ModelHour, TRUST>,
-    late: Sums<(ModelHour, bool), 1>,
+    hours: Sums<(NameKind, Name, EventTime), Added>,
+    models: Sums<ModelHour, Confidences>,
+    late: Sums<(ModelHour, bool), [isize; 1]>,
 }
 
 impl Tally {
@@ -106,9 +116,10 @@ impl Tally {
     ) {
         let mut all = std::mem::take(&mut self.events);
         if !settings.is_empty() {
-            let settings = current(self.settings.clone(), settings);
+            let settings = after(self.settings.clone(), settings);
             if settings != self.settings {
                 all.iter().for_each(|event| self.add(&event, -1, out));
+                self.tell(out);
                 (self.settings, self.hour) = (settings, None);
                 all.iter().for_each(|event| self.add(&event, 1, out));
             }
@@ -120,8 +131,21 @@ impl Tally {
         out.extend(self.events.receipts(events).map(|(refused, stored)| {
             (Out::Refused(Box::new(Receipt { refused: (*refused).into(), stored: (*stored).into() })), 1)
         }));
-        out.extend(self.hours.drain().map(|(hour, amounts)| (Out::Hour(hour, amounts), 1)));
-        out.extend(self.strangers.drain().map(|(hour, [n])| (Out::Stranger(hour), n)));
+        self.tell(out);
+    }
+
+    /// Hands on what was added under the settings.
+    fn tell(&mut self, out: &mut Vec<Change<Out>>) {
+        let Some(settings) = &self.settings else { return };
+        for ((kind, name, hour), Added { amounts, seen }) in self.hours.drain() {
+            let hour = settings.hour(kind, name, hour);
+            if seen != 0 && !settings.knows(kind, name) {
+                out.push((Out::Stranger(Hour { rules: settings.digest, ..hour }), seen));
+            }
+            if amounts != Amounts::ZERO {
+                out.push((Out::Hour(hour, amounts), 1));
+            }
+        }
         out.extend(self.late.drain().map(|((hour, timed), [n])| (Out::Late(hour, timed), n)));
         out.extend(self.models.drain().map(|(hour, confidences)| (Out::Model(hour, Box::new(confidences)), 1)));
     }
@@ -136,37 +160,30 @@ impl Tally {
         self.hour = Some((minute, hour));
         let (model, version, event_type) = (event.model, event.model_version, event.what.event_type());
         let reports = ModelHour { source: event.station, event_type, model, version, hour };
-        drift::add(self.models.of(reports), event.confidence, diff);
+        self.models.of(reports).report(event.confidence, diff);
 
         let own = [(NameKind::Worker, event.worker), (NameKind::Station, event.station)];
-        let own = own.map(|(kind, name)| settings.hour(kind, name, hour));
-        let mut counts = true;
-        for hour in own {
-            if !settings.knows(hour.kind, hour.name) {
-                self.strangers.of(Hour { rules: settings.digest, ..hour })[0] += diff;
-                counts &= !settings.rule.require_registered;
-            }
-        }
+        let counts = !settings.rule.require_registered || own.iter().all(|(kind, name)| settings.knows(*kind, *name));
         let watched = settings.watched.watches(event.station);
         if settings.alerts && event.received_at - event.ts > LATE {
             let timed = counts && !watched && matches!(event.what, What::Did(_));
             self.late.of((reports, timed))[0] += diff;
         }
-        if !counts {
-            return;
-        }
-        for hour in own {
-            let sums = self.hours.of(hour);
-            sums[EVENTS] += diff;
+        let mut added = Added { amounts: Amounts::ZERO, seen: diff };
+        if counts {
+            added.amounts[EVENTS] = diff;
             match event.what {
-                What::Made(units) => sums[UNITS] += units as isize * diff,
+                What::Made(units) => added.amounts[UNITS] = units as isize * diff,
                 What::Did(state) if settings.rule.duration == DurationModel::Fixed && !watched => {
-                    sums[time_in(state)] += settings.rule.event_duration.0 as isize * diff;
+                    added.amounts[time_in(state)] = settings.rule.event_duration.0 as isize * diff;
                 }
                 What::Did(_) => {}
             }
         }
-        if let (What::Did(_), DurationModel::UntilNext) = (event.what, settings.rule.duration) {
+        for (kind, name) in own {
+            self.hours.of((kind, name, hour)).add(&added, 1);
+        }
+        if let (true, What::Did(_), DurationModel::UntilNext) = (counts, event.what, settings.rule.duration) {
             out.push((Out::Timeline(Box::new((*event, settings.floor))), diff));
         }
     }

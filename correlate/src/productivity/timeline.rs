@@ -5,7 +5,7 @@
 //! one before it, nothing else.
 
 use super::Settings;
-use super::tally::{AMOUNTS, Amounts, Hour, time_in};
+use super::tally::{Amounts, Hour, time_in};
 use crate::event::{Event, What};
 use crate::sums::{FastMap, Sums};
 use crate::tick::Change;
@@ -31,7 +31,7 @@ pub struct Timelines {
     /// By their digest.
     settings: BTreeMap<Name, Settings>,
     calendar: Calendar,
-    sums: Sums<Hour, AMOUNTS>,
+    sums: Sums<Hour, Amounts>,
 }
 
 impl Timelines {
@@ -84,7 +84,7 @@ fn spans(
     at: Place,
     (worker, settings): (Name, &Settings),
     calendar: &mut Calendar,
-    sums: &mut Sums<Hour, AMOUNTS>,
+    sums: &mut Sums<Hour, Amounts>,
     sign: isize,
 ) {
     let Some(&(state, station)) = line.events.get(&at) else { return };

@@ -42,7 +42,7 @@ impl Reports {
         self.count += row.count;
         self.sum += row.confidence_sum;
         self.squares += row.confidence_squares;
-        self.bins.iter_mut().zip(&row.histogram).for_each(|(sum, n)| *sum += u64::from(*n));
+        self.bins.iter_mut().zip(row.histogram.0).for_each(|(sum, n)| *sum += u64::from(n));
         *self.types.entry(row.event_type.as_str()).or_default() += row.count;
     }
 

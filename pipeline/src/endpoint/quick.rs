@@ -90,6 +90,10 @@ impl<'a> Rest<'a> {
     }
 }
 
+fn is<const N: usize>(text: &str, what: &[u8; N]) -> bool {
+    text.as_bytes().as_array() == Some(what)
+}
+
 fn plain(text: &str) -> Option<EventBody<'_>> {
     const TENS: [f64; 16] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
     let mut rest = Rest { text, at: 0 };
@@ -98,25 +102,26 @@ fn plain(text: &str) -> Option<EventBody<'_>> {
     loop {
         let key = rest.text()?;
         rest.take(b':')?;
+        // Compared as arrays: a length that is known needs no call.
         let field = match key {
-            "confidence" if body.confidence.is_none() => {
+            key if is(key, b"confidence") && body.confidence.is_none() => {
                 let (number, decimals) = rest.number()?;
                 // Both are exact, so the quotient is the nearest (W. Clinger, *How to Read Floating Point Numbers Accurately*).
                 body.confidence = Some(number as f64 / TENS[decimals.unwrap_or(0) as usize]);
                 None
             }
-            "count" if body.count.is_none() => {
+            key if is(key, b"count") && body.count.is_none() => {
                 let (number, None) = rest.number()? else { return None };
                 body.count = Some(number as i64);
                 None
             }
-            "timestamp" => Some(&mut body.timestamp),
-            "worker_id" => Some(&mut body.worker_id),
-            "workstation_id" => Some(&mut body.workstation_id),
-            "event_type" => Some(&mut body.event_type),
-            "model_id" => Some(&mut body.model_id),
-            "model_version" => Some(&mut body.model_version),
-            "id" => Some(&mut body.id),
+            key if is(key, b"timestamp") => Some(&mut body.timestamp),
+            key if is(key, b"worker_id") => Some(&mut body.worker_id),
+            key if is(key, b"workstation_id") => Some(&mut body.workstation_id),
+            key if is(key, b"event_type") => Some(&mut body.event_type),
+            key if is(key, b"model_id") => Some(&mut body.model_id),
+            key if is(key, b"model_version") => Some(&mut body.model_version),
+            key if is(key, b"id") => Some(&mut body.id),
             _ => return None,
         };
         if let Some(field) = field

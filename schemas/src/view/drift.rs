@@ -9,6 +9,10 @@ use crate::time::EventTime;
 /// Bins of a histogram of confidences: each 0.05 wide, the last with 1.0.
 pub const CONFIDENCE_BINS: usize = 20;
 
+/// How many reports had a confidence in each bin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Histogram(pub [u32; CONFIDENCE_BINS]);
+
 row! {
     /// What one version of a model reported of one kind in one local hour: from `activity` and `production` (source:
     /// the station; event type: what was reported), and from `track_point` (source: the camera; event type: the class).
@@ -30,7 +34,7 @@ row! {
         /// Sum of the squares of their confidences, in 1/10⁸.
         pub confidence_squares: u64,
         /// How many had a confidence in each twentieth of 0–1.
-        pub histogram: Vec<u32>,
+        pub histogram: Histogram,
     }
 }
 

@@ -16,7 +16,7 @@ mod zones;
 pub use alerts::{Alert, LATE};
 pub use attendance::{AttendanceDay, AttendanceStatus};
 pub use coverage::CoverageHour;
-pub use drift::{CONFIDENCE_BINS, DriftHour, LateFact, RetrainRequest};
+pub use drift::{CONFIDENCE_BINS, DriftHour, Histogram, LateFact, RetrainRequest};
 pub use dwell::DwellDay;
 pub use gate::{GateEvent, GateReadHour, GateStatus, ReadOutcome};
 pub use occupancy::{OccupancyDay, OccupancyHour, OccupancyMinute, OccupancyMonth, ScopeKind};
@@ -98,7 +98,7 @@ views! {
     StationHour: StationHour,
     FloorHour: Box<FloorHour>,
     Unregistered: Unregistered,
-    DriftHour: DriftHour,
+    DriftHour: Box<DriftHour>,
     RetrainRequest: Box<RetrainRequest>,
     LateFact: LateFact,
     OccupancyDay: Box<OccupancyDay>,

@@ -369,7 +369,9 @@ fn convert_row(c: Colour, channels: &Channels, rows: [[&[u16]; 2]; 3], weights: 
     // Whole numbers of at most 255 · 2¹⁶, below 2²⁴: exact.
     let blend = |[upper, lower]: [u16; 2], weight: u16| {
         let (upper, lower) = (i32::from(upper), i32::from(lower));
-        ((upper << 8) + (lower - upper) * i32::from(weight)) as f32 * (1.0 / 65536.0)
+        // Nothing wraps, but saying so lets checked builds vectorise it too.
+        let sum = (upper << 8).wrapping_add(lower.wrapping_sub(upper).wrapping_mul(i32::from(weight)));
+        sum as f32 * (1.0 / 65536.0)
     };
     let n = r.len();
     let (g, b) = (&mut c1[..n], &mut b[..n]);

@@ -91,6 +91,11 @@ impl Override {
         }
     }
 
+    /// At most so many runs of footage are to be read.
+    pub fn runs(&self, site: &Site) -> usize {
+        site.cameras.iter().filter(|c| self.reads(c)).map(|c| self.of(site, c).files()).sum()
+    }
+
     /// What to read of a camera.
     pub fn of<'a>(&'a self, site: &'a Site, camera: &'a Camera) -> source::Footage<'a> {
         source::Footage {
@@ -141,7 +146,8 @@ pub fn plan(site: &Site, footage: &Override, loaded: &Loaded) -> Result<Planned,
     for camera in cameras {
         let name = Name::new(&camera.name);
         let wrong = |message: String| PlanError::Camera { camera: camera.name.clone(), message };
-        let vision = vision(site, camera).map_err(wrong)?;
+        let (vision, detector) = vision(site, camera).map_err(wrong)?;
+        let before = planned.units.len();
         let found = source::plan(&footage.of(site, camera)).map_err(|e| wrong(e.to_string()))?;
         planned.faults.extend(found.faults);
         let setup = Arc::new(camera.clone());
@@ -170,6 +176,10 @@ pub fn plan(site: &Site, footage: &Override, loaded: &Loaded) -> Result<Planned,
             planned.again.push((name, plan.generation));
             planned.units.push(Arc::new(Unit { plan, stale, camera: setup.clone(), site: shared.clone(), vision }));
         }
+        if let Some(detector) = detector.filter(|_| planned.units.len() > before) {
+            // For the worker that will read it.
+            detector.set_aside();
+        }
     }
     planned.again.sort_unstable();
     planned.again.dedup();
@@ -177,18 +187,19 @@ pub fn plan(site: &Site, footage: &Override, loaded: &Loaded) -> Result<Planned,
     Ok(planned)
 }
 
-/// The digest of everything that decides which facts a camera's pixels give.
-fn vision(site: &Site, camera: &Camera) -> Result<Name, String> {
+/// The digest of everything that decides which facts a camera's pixels give, and its detector, where it has a network.
+fn vision(site: &Site, camera: &Camera) -> Result<(Name, Option<Detector>), String> {
     let mut text = format!("{}\n{}", env!("CARGO_PKG_VERSION"), site.vision_digest_text(camera));
     for trigger in triggers(camera) {
         text.push_str(&format!("trigger {trigger:?}\n"));
     }
-    if let Some(config) = detector_config(site, camera) {
-        // A model that cannot be used is found out here, before anything is read.
-        let detector = Detector::open(&config).map_err(|e| e.to_string())?;
+    // A model that cannot be used is found out here, before anything is read.
+    let open = |config| Detector::open(&config).map_err(|e| e.to_string());
+    let detector = detector_config(site, camera).map(open).transpose()?;
+    if let Some(detector) = &detector {
         text.push_str(&format!("model {}\n", detector.sha256()));
     }
-    Ok(id::text_digest(&text))
+    Ok((id::text_digest(&text), detector))
 }
 
 /// The settings of a camera's ONNX detector; `None` when it has none (or uses the built-in one).

@@ -3,10 +3,14 @@
 //!
 //! Sampling is bilinear at the input's resolution only, with pixel centres at half positions; a full-size RGB
 //! picture never exists. Interpolation is in whole numbers (8-bit weights), so the result is the same on every
-//! machine. A row of the input costs one vertical blend of two source rows a plane (vectorised), then one
-//! horizontal blend an input pixel.
+//! machine. A source row is first fitted to the input's width, then two of them are blended and converted, vectorised.
 
-use super::pixels::{Chroma, Planes};
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(unsafe_code, reason = "calls what was compiled for AVX2, where there is one")
+)]
+
+use super::pixels::{Chroma, Colour, Planes};
 use crate::frame::{Plane, Rect};
 
 /// How a region of another shape is fitted.
@@ -98,13 +102,45 @@ struct Tap {
     weight: u16,
 }
 
-/// Taps across, apart: the weights of both samples as floats (whole numbers up to 256), so that the loops over them
-/// are vectorised.
+/// Taps across, places and weights apart, so that the loops over them are vectorised.
 #[derive(Debug, Default)]
 struct Across {
     at: Vec<u32>,
-    left: Vec<f32>,
-    right: Vec<f32>,
+    weights: Vec<u16>,
+    /// The same places by fours; none where four lie too far apart.
+    #[cfg(target_arch = "x86_64")]
+    fours: Vec<Four>,
+}
+
+/// Four taps that lie within 16 bytes of a row: where these begin, and which of them are the pairs.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug)]
+struct Four {
+    from: u32,
+    places: [u8; 16],
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Four {
+    /// For samples `step` bytes apart in rows of at least `length` bytes.
+    fn new(at: &[u32], step: usize, length: usize) -> Option<Self> {
+        let (first, last) = (*at.first()? as usize, *at.last()? as usize);
+        let from = first.min(length.checked_sub(16)?);
+        let mut places = [0; 16];
+        for (pair, &at) in places.chunks_exact_mut(2).zip(at) {
+            pair.copy_from_slice(&[at as usize - from, at as usize - from + step].map(|place| place as u8));
+        }
+        (last + step - from < 16).then_some(Self { from: from as u32, places })
+    }
+}
+
+/// The two source rows of one component that the last row of the input was blended from, already as wide as the
+/// content, in 1/256. Where the input has more rows than the source, or as many, a source row is fitted once.
+#[derive(Debug, Default)]
+struct Rows {
+    fitted: [Vec<u16>; 2],
+    /// Which source row each is of.
+    of: [Option<usize>; 2],
 }
 
 /// Buffers of [`fill`], kept between frames.
@@ -112,11 +148,10 @@ struct Across {
 pub struct Scratch {
     across: Across,
     across_chroma: Across,
-    blended: Vec<u16>,
-    pairs: Vec<[u16; 2]>,
-    luma: Vec<f32>,
-    blue: Vec<f32>,
-    red: Vec<f32>,
+    pairs: Vec<u16>,
+    luma: Rows,
+    blue: Rows,
+    red: Rows,
 }
 
 /// One axis of a plane: input pixels per source pixel, first and last source pixel of the region, source pixels per
@@ -143,17 +178,106 @@ impl Axis {
 }
 
 impl Across {
-    fn set(&mut self, axis: Axis, count: usize) {
-        let Self { at, left, right } = self;
+    /// `step`: bytes from one sample to the next.
+    fn set(&mut self, axis: Axis, step: usize, count: usize) {
+        let Self { at, weights, .. } = self;
         at.clear();
-        left.clear();
-        right.clear();
+        weights.clear();
         for tap in (0..count).map(|i| axis.tap(i)) {
-            at.push(tap.at as u32);
-            left.push(f32::from(256 - tap.weight));
-            right.push(f32::from(tap.weight));
+            // The last sample as the right one of its pair: a row has nothing after it. A row of one sample is
+            // read by `fit::<0>`.
+            let tap = if tap.at + 1 == axis.length && tap.at > 0 { Tap { at: tap.at - 1, weight: 256 } } else { tap };
+            at.push((tap.at * step) as u32);
+            weights.push(tap.weight);
+        }
+        #[cfg(target_arch = "x86_64")]
+        {
+            // The second component of pairs begins a byte later, and its rows are as much shorter.
+            let length = axis.length * step - (step - 1);
+            let wide = std::arch::is_x86_feature_detected!("avx2") && axis.length > 1;
+            self.fours.clear();
+            self.fours.extend(at.chunks_exact(4).map_while(|at| Four::new(at, step, length).filter(|_| wide)));
         }
     }
+
+    /// The pairs of a row's bytes at the taps.
+    fn gather<const STEP: usize>(&self, row: &[u8], pairs: &mut Vec<u16>) {
+        pairs.clear();
+        #[cfg(target_arch = "x86_64")]
+        if !self.fours.is_empty() {
+            pairs.resize(4 * self.fours.len(), 0);
+            // SAFETY: there are fours only where the processor has what the function was compiled for.
+            unsafe { gather_wide(row, &self.fours, pairs) };
+        }
+        pairs.extend(self.at[pairs.len()..].iter().map(|&at| {
+            let right = row[at as usize + STEP];
+            u16::from_le_bytes([row[at as usize], right])
+        }));
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn gather_wide(row: &[u8], fours: &[Four], pairs: &mut [u16]) {
+    use std::arch::x86_64::{_mm_loadu_si128, _mm_shuffle_epi8, _mm_storel_epi64};
+    for (four, out) in fours.iter().zip(pairs.chunks_exact_mut(4)) {
+        let from = &row[four.from as usize..][..16];
+        // SAFETY: 16 bytes are read from arrays of 16 bytes, and 8 written to 4 numbers of 2 bytes.
+        unsafe {
+            let bytes = _mm_loadu_si128(from.as_ptr().cast());
+            let places = _mm_loadu_si128(four.places.as_ptr().cast());
+            _mm_storel_epi64(out.as_mut_ptr().cast(), _mm_shuffle_epi8(bytes, places));
+        }
+    }
+}
+
+/// One component of a picture: its plane, its first byte in a row, bytes from one sample to the next.
+#[derive(Clone, Copy)]
+struct Component<'a> {
+    plane: Plane<'a>,
+    first: usize,
+    step: usize,
+}
+
+impl Rows {
+    fn forget(&mut self) {
+        self.of = [None; 2];
+    }
+
+    /// The two rows at a tap, fitted to the content's width.
+    fn at(&mut self, tap: Tap, component: Component<'_>, across: &Across, pairs: &mut Vec<u16>) -> [&[u16]; 2] {
+        if self.of[0] != Some(tap.at) && self.of[1] == Some(tap.at) {
+            self.of.swap(0, 1);
+            self.fitted.swap(0, 1);
+        }
+        // A lower row without weight is not looked at: there may be none.
+        let lower = usize::from(tap.weight > 0);
+        for i in 0..=lower {
+            if self.of[i] != Some(tap.at + i) {
+                let row = &component.plane.row(tap.at + i)[component.first..];
+                let fit = match (row.len() <= component.step, component.step) {
+                    (true, _) => fit::<0>,
+                    (false, 1) => fit::<1>,
+                    (false, _) => fit::<2>,
+                };
+                fit(row, across, pairs, &mut self.fitted[i]);
+                self.of[i] = Some(tap.at + i);
+            }
+        }
+        [&self.fitted[0], &self.fitted[lower]]
+    }
+}
+
+/// A source row as wide as the content, its samples `STEP` bytes apart: gathered first, then blended, since only the
+/// second is vectorised.
+fn fit<const STEP: usize>(row: &[u8], across: &Across, pairs: &mut Vec<u16>, out: &mut Vec<u16>) {
+    across.gather::<STEP>(row, pairs);
+    out.clear();
+    out.extend(pairs.iter().zip(&across.weights).map(|(&pair, &weight)| {
+        let (left, right) = (pair & 255, pair >> 8);
+        // At most 255 · 256, though a step on the way there may wrap.
+        (left << 8).wrapping_add(right.wrapping_sub(left).wrapping_mul(weight))
+    }));
 }
 
 /// Pads the whole input.
@@ -173,95 +297,89 @@ pub fn fill(
     scratch: &mut Scratch,
     input: &mut [f32],
 ) {
-    let Scratch { across, across_chroma, blended, pairs, luma, blue, red } = scratch;
+    let Scratch { across, across_chroma, pairs, luma, blue, red } = scratch;
     let (region, content) = (geometry.region, geometry.content);
     let (width, height) = (content.x1 - content.x0, content.y1 - content.y0);
-    let (chroma_width, chroma_height) = match planes.chroma {
-        Chroma::Grey => (1, 1),
-        Chroma::Planar(u, _) => (u.width, u.height),
-        Chroma::Pairs(p, _) => (p.width / 2, p.height),
+    let whole = |plane| Component { plane, first: 0, step: 1 };
+    let half = |plane, first| Component { plane, first, step: 2 };
+    let chroma = match planes.chroma {
+        Chroma::Grey => None,
+        Chroma::Planar(u, v) => Some((whole(u), whole(v))),
+        Chroma::Pairs(p, swapped) => Some((half(p, usize::from(swapped)), half(p, usize::from(!swapped)))),
     };
     let (sub_x, sub_y) = planes.subsampling;
     let x = Axis { scale: geometry.scale.0, from: region.x0, to: region.x1, sub: 1, length: planes.luma.width };
     let y = Axis { scale: geometry.scale.1, from: region.y0, to: region.y1, sub: 1, length: planes.luma.height };
-    across.set(x, width);
-    across_chroma.set(Axis { sub: sub_x, length: chroma_width, ..x }, width);
-    let y_chroma = Axis { sub: sub_y, length: chroma_height, ..y };
-    for row in [&mut *luma, &mut *blue, &mut *red] {
-        row.clear();
-        row.resize(width, 128.0);
+    across.set(x, 1, width);
+    if let Some((Component { plane, step, .. }, _)) = chroma {
+        across_chroma.set(Axis { sub: sub_x, length: plane.width / step, ..x }, step, width);
     }
+    [&mut *luma, &mut *blue, &mut *red].into_iter().for_each(Rows::forget);
+    if chroma.is_none() {
+        for rows in [&mut *blue, &mut *red] {
+            rows.fitted[0].clear();
+            rows.fitted[0].resize(width, 128 << 8);
+        }
+    }
+    let convert = convert();
     let (first, rest) = input.split_at_mut(size.0 * size.1);
     let (second, third) = rest.split_at_mut(size.0 * size.1);
     for row in 0..height {
-        blend_rows(planes.luma, y.tap(row), blended);
-        blend_columns::<1>(blended, 0, across, pairs, luma);
-        let tap = y_chroma.tap(row);
-        match planes.chroma {
-            Chroma::Grey => (),
-            Chroma::Planar(u, v) => {
-                blend_rows(u, tap, blended);
-                blend_columns::<1>(blended, 0, across_chroma, pairs, blue);
-                blend_rows(v, tap, blended);
-                blend_columns::<1>(blended, 0, across_chroma, pairs, red);
+        let tap = y.tap(row);
+        let luma = luma.at(tap, whole(planes.luma), across, pairs);
+        let (tap_chroma, blue, red) = match chroma {
+            None => (Tap { at: 0, weight: 0 }, [&blue.fitted[0][..]; 2], [&red.fitted[0][..]; 2]),
+            Some((u, v)) => {
+                let tap = Axis { sub: sub_y, length: u.plane.height, ..y }.tap(row);
+                (tap, blue.at(tap, u, across_chroma, pairs), red.at(tap, v, across_chroma, pairs))
             }
-            Chroma::Pairs(p, swapped) => {
-                blend_rows(p, tap, blended);
-                blend_columns::<2>(blended, usize::from(swapped), across_chroma, pairs, blue);
-                blend_columns::<2>(blended, usize::from(!swapped), across_chroma, pairs, red);
-            }
-        }
+        };
         let start = (content.y0 + row) * size.0 + content.x0;
         let out = [&mut first[start..][..width], &mut second[start..][..width], &mut third[start..][..width]];
-        convert(planes, channels, luma, blue, red, out);
+        convert(planes.colour, channels, [luma, blue, red], [tap.weight, tap_chroma.weight], out);
     }
 }
 
-/// One row between two rows of a plane, in 1/256, and two samples more: the last sample (or pair) has no right
-/// neighbour, and `blend_columns` reads one all the same, with weight 0.
-fn blend_rows(plane: Plane<'_>, tap: Tap, out: &mut Vec<u16>) {
-    let upper = plane.row(tap.at);
-    let lower = plane.row((tap.at + 1).min(plane.height - 1));
-    let (a, b) = (256 - tap.weight, tap.weight);
-    out.clear();
-    // At most 255 · 256: nothing wraps, but saying so lets checked builds vectorise it too.
-    let blend = |(&u, &l): (&u8, &u8)| u16::from(u).wrapping_mul(a).wrapping_add(u16::from(l).wrapping_mul(b));
-    out.extend(upper.iter().zip(lower).map(blend));
-    out.extend([0, 0]);
-}
+/// Blends two rows of each component and makes a row of the input of them. Arguments: the conversion, the channels, the
+/// rows of luma, blue and red difference, the weights of the lower rows of luma and of the others, a row of each channel.
+type Convert = fn(Colour, &Channels, [[&[u16]; 2]; 3], [u16; 2], [&mut [f32]; 3]);
 
-/// The samples of an input row from a blended row of `STEP` interleaved components: gathered first, then blended,
-/// since only the second is vectorised.
-fn blend_columns<const STEP: usize>(
-    row: &[u16],
-    offset: usize,
-    across: &Across,
-    pairs: &mut Vec<[u16; 2]>,
-    out: &mut [f32],
-) {
-    let row = &row[offset..];
-    pairs.clear();
-    pairs.extend(across.at.iter().map(|&at| {
-        let pair = &row[at as usize * STEP..][..STEP + 1];
-        [pair[0], pair[STEP]]
-    }));
-    let weights = across.left.iter().zip(&across.right);
-    for ((value, pair), (left, right)) in out.iter_mut().zip(&*pairs).zip(weights) {
-        // Whole numbers of at most 255 · 2¹⁶, below 2²⁴: exact.
-        *value = (f32::from(pair[0]) * left + f32::from(pair[1]) * right) * (1.0 / 65536.0);
+/// The same arithmetic for all machines, twice as fast where there are wide registers.
+fn convert() -> Convert {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has what the function was compiled for.
+        return |colour, channels, rows, weights, out| unsafe { convert_wide(colour, channels, rows, weights, out) };
     }
+    convert_row
 }
 
-fn convert(planes: &Planes<'_>, channels: &Channels, luma: &[f32], blue: &[f32], red: &[f32], out: [&mut [f32]; 3]) {
-    let c = planes.colour;
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn convert_wide(c: Colour, channels: &Channels, rows: [[&[u16]; 2]; 3], weights: [u16; 2], out: [&mut [f32]; 3]) {
+    convert_row(c, channels, rows, weights, out);
+}
+
+#[inline(always)]
+fn convert_row(c: Colour, channels: &Channels, rows: [[&[u16]; 2]; 3], weights: [u16; 2], out: [&mut [f32]; 3]) {
     let [c0, c1, c2] = out;
     let (r, b) = if channels.bgr { (c2, c0) } else { (c0, c2) };
     let (ir, ib) = if channels.bgr { (2, 0) } else { (0, 2) };
     let level = |v: f32, i: usize| v.clamp(0.0, 255.0) * channels.scale[i] + channels.offset[i];
-    let n = luma.len();
-    let (blue, red, r, g, b) = (&blue[..n], &red[..n], &mut r[..n], &mut c1[..n], &mut b[..n]);
+    // Whole numbers of at most 255 · 2¹⁶, below 2²⁴: exact.
+    let blend = |[upper, lower]: [u16; 2], weight: u16| {
+        let (upper, lower) = (i32::from(upper), i32::from(lower));
+        // Nothing wraps, but saying so lets checked builds vectorise it too.
+        let sum = (upper << 8).wrapping_add(lower.wrapping_sub(upper).wrapping_mul(i32::from(weight)));
+        sum as f32 * (1.0 / 65536.0)
+    };
+    let n = r.len();
+    let (g, b) = (&mut c1[..n], &mut b[..n]);
+    let [[l0, l1], [u0, u1], [v0, v1]] = rows.map(|pair| pair.map(|row| &row[..n]));
     for i in 0..n {
-        let (l, u, v) = ((luma[i] - c.black) * c.gain, blue[i] - 128.0, red[i] - 128.0);
+        let l = (blend([l0[i], l1[i]], weights[0]) - c.black) * c.gain;
+        let u = blend([u0[i], u1[i]], weights[1]) - 128.0;
+        let v = blend([v0[i], v1[i]], weights[1]) - 128.0;
         r[i] = level(l + c.red * v, ir);
         g[i] = level(l - c.green_u * u - c.green_v * v, 1);
         b[i] = level(l + c.blue * u, ib);

@@ -139,6 +139,12 @@ impl Detector {
         Ok(Self { network, head, fit, channels, classes, area, sha256, digest, size, candidates })
     }
 
+    /// Closes it for this thread; the next one to open the same model, on any thread, gets its network. One network
+    /// is kept so at a time.
+    pub fn set_aside(self) {
+        runtime::set_aside(self.sha256, self.network);
+    }
+
     /// The first 16 hex digits of the file's SHA-256.
     pub fn digest(&self) -> Name {
         self.digest

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::rc::{Rc, Weak};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// File name of the library.
 const LIBRARY: &str = if cfg!(target_os = "macos") { "libonnxruntime.dylib" } else { "libonnxruntime.so" };
@@ -35,6 +35,9 @@ thread_local! {
     static OPEN: RefCell<BTreeMap<String, Weak<RefCell<Network>>>> = const { RefCell::new(BTreeMap::new()) };
 }
 
+/// The network that one thread set aside for the next one that asks for its model.
+static SPARE: Mutex<Option<(String, Network)>> = Mutex::new(None);
+
 /// A session and what it needs for a frame.
 pub struct Network {
     session: Session,
@@ -42,6 +45,8 @@ pub struct Network {
     input: Tensor<f32>,
     /// Width and height of the picture, for models that ask for them.
     extent: Option<Tensor<i64>>,
+    /// The size of the input that was asked for.
+    wanted: (usize, usize),
     /// Names of the outputs.
     pub outputs: Vec<String>,
     /// Width and height of the input, px.
@@ -119,6 +124,9 @@ pub fn network(
     if let Some(network) = OPEN.with_borrow(|open| open.get(sha256).and_then(Weak::upgrade)) {
         return Ok(network);
     }
+    if let Some((_, network)) = spare().take_if(|(of, network)| of == sha256 && network.wanted == wanted) {
+        return Ok(open(sha256, network));
+    }
     let refused = |e: ort::Error| DetectError::Refused { path: path.to_owned(), message: e.message().to_owned() };
     let session = builder(&environment()?).and_then(|mut b| b.commit_from_memory(bytes)).map_err(refused)?;
     let (size, asks) = inputs(&session, wanted)
@@ -130,13 +138,30 @@ pub fn network(
         true => Some(Tensor::from_array(([1, 2], vec![size.0 as i64, size.1 as i64])).map_err(refused)?),
     };
     let outputs = session.outputs().iter().map(|o| o.name().to_owned()).collect();
-    let network = Network { session, input, extent, outputs, size, padded: None, scratch: Scratch::default() };
+    let network = Network { session, input, extent, wanted, outputs, size, padded: None, scratch: Scratch::default() };
+    Ok(open(sha256, network))
+}
+
+/// The network in use on this worker from now on.
+fn open(sha256: &str, network: Network) -> Rc<RefCell<Network>> {
     let network = Rc::new(RefCell::new(network));
     OPEN.with_borrow_mut(|open| {
         open.retain(|_, other| other.strong_count() > 0);
         open.insert(sha256.to_owned(), Rc::downgrade(&network));
     });
-    Ok(network)
+    network
+}
+
+/// Leaves a network to whichever thread asks for its model next; one that others on this thread use stays theirs.
+/// Opening it again would cost as much as a dozen frames.
+pub fn set_aside(sha256: String, network: Rc<RefCell<Network>>) {
+    if let Some(network) = Rc::into_inner(network) {
+        *spare() = Some((sha256, network.into_inner()));
+    }
+}
+
+fn spare() -> MutexGuard<'static, Option<(String, Network)>> {
+    SPARE.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 fn builder(environment: &Environment) -> Result<SessionBuilder, ort::Error> {

@@ -1,6 +1,7 @@
 //! Detection end to end on the formula models of `tests/fixtures/models` (see `make_models.py`): a coloured rectangle
 //! must come back at its place, in its colour, through every family, pixel format and area.
 
+mod filling;
 mod footage;
 mod refusals;
 

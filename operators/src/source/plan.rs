@@ -45,6 +45,22 @@ pub struct Footage<'a> {
     pub start: Option<EventTime>,
 }
 
+impl Footage<'_> {
+    /// The files that are named, and the errors of what names none; no file is opened.
+    fn find(&self) -> (Vec<PathBuf>, Vec<SourceError>) {
+        let own: Vec<PathBuf> = self.camera.source.iter().map(PathBuf::from).collect();
+        match self.instead {
+            Some(list) => find::find(list, Path::new("")),
+            None => find::find(&own, self.base),
+        }
+    }
+
+    /// The number of files that are named: there are at most as many runs to read.
+    pub fn files(&self) -> usize {
+        self.find().0.len()
+    }
+}
+
 /// A clip and its place in time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Clip {
@@ -92,16 +108,14 @@ struct Candidate {
 pub fn plan(footage: &Footage<'_>) -> Result<Plan, SourceError> {
     let camera = footage.camera;
     let anchors = Anchors::new(camera, footage.zone, footage.start)?;
-    let own: Vec<PathBuf> = camera.source.iter().map(PathBuf::from).collect();
-    let (entries, base) = footage.instead.map_or((own.as_slice(), footage.base), |list| (list, Path::new("")));
-    if entries.is_empty() {
+    if footage.instead.map_or(camera.source.is_none(), <[_]>::is_empty) {
         return Err(SourceError::Setting {
             camera: camera.name.clone(),
             key: "source",
             message: "no footage: set it to a file, a folder or a pattern, or name footage on the command line".into(),
         });
     }
-    let (paths, errors) = find::find(entries, base);
+    let (paths, errors) = footage.find();
     let mut faults = Complaints { camera: Name::new(&camera.name), facts: Vec::new() };
     for error in &errors {
         faults.unusable(error, None);

@@ -77,7 +77,9 @@ impl FromStr for Speed {
 pub fn run(args: Replay) -> anyhow::Result<ExitCode> {
     let (site, site_text) = super::load_site(&args.site)?;
     let footage = Override::parse(&args.footage, args.start.as_deref(), &site)?;
-    let workers = args.workers.map_or_else(|| engine::default_workers(usize::MAX), usize::from);
+    // A worker without footage costs more than it helps, unless there are clients or stored facts to derive from.
+    let shared = if args.serve || args.facts.is_some() { usize::MAX } else { footage.runs(&site) };
+    let workers = args.workers.map_or_else(|| engine::default_workers(shared), usize::from);
     let options = Options {
         paths: engine::data_paths(&site, args.out.as_deref()),
         workers,

@@ -122,6 +122,11 @@ impl Manifest {
         Self { version: VERSION, next_file: 1, ..Self::default() }
     }
 
+    /// Whether nothing was ever published.
+    pub(super) fn is_empty(&self) -> bool {
+        self.epoch.is_none() && self.files.is_empty()
+    }
+
     /// The manifest of the lake in `dir`, or `None` when there is none.
     pub(super) fn read(dir: &Path) -> Result<Option<Self>, SinkError> {
         let path = dir.join(MANIFEST);

@@ -119,7 +119,7 @@ pub struct Lake {
 
 impl Lake {
     /// Opens the lake in `dir` (created) for publishing: removes what an interrupted publication left, checks
-    /// that the listed files are there, and makes the catalog anew. One process at a time; see
+    /// that the listed files are there, and makes the catalog anew (a new lake has none yet). One process at a time; see
     /// [`DirLock`](crate::DirLock).
     pub fn open(dir: &Path) -> Result<Self, SinkError> {
         create_dir(dir)?;
@@ -139,8 +139,12 @@ impl Lake {
         };
         let mut lake = Self::over(dir, manifest, true)?;
         lake.check_files()?;
-        // First the catalog: the last run may have ended before it could say which files are superseded.
-        lake.refresh_catalog();
+        // First the catalog: the last run may have ended before it could say which files are superseded. Of a lake
+        // that was never published there is nothing to show; its first publication makes the first catalog.
+        lake.catalog_stale = lake.manifest.is_empty() && !dir.join(catalog::CATALOG).exists();
+        if !lake.catalog_stale {
+            lake.refresh_catalog();
+        }
         if !lake.catalog_stale {
             lake.remove_superseded()?;
         }

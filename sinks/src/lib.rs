@@ -41,6 +41,6 @@ pub use lake::{
     diff_with, query, query_as_of,
 };
 pub use live::Live;
-pub use store::{Base, Epoch, EpochRow, PROBE_DAMAGED, Page, RowQuery, Store, StoreReader, probe};
+pub use store::{Base, Epoch, EpochRow, PROBE_DAMAGED, Page, Pinned, RowQuery, Store, StoreReader, probe};
 pub use sums::WorkSum;
 pub use verify::{Finding, Report, verify};

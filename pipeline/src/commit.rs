@@ -5,6 +5,8 @@
 //! reports ─▶ drop what is known ─▶ journal (fsync) ─▶ tick ─▶ correlate ─▶ changes ─▶ epoch ─▶ store ─▶ lake
 //! ```
 //!
+//! The last step is taken on a thread of its own (see `slot`); what came meanwhile goes with the next one.
+//!
 //! Invariants: a fact is journaled before correlate hears of it; a tick is committed whole or not at all; the
 //! lake lists only what the store has committed. What is pending here is lost with the process, and is in
 //! the journal (facts) or derived again from it (rows).

@@ -224,16 +224,15 @@ pub fn a_day_of_a_camera() {
             tick += 1;
             let (rules, now) = (Name::new("r"), EventTime(day));
             store.commit(&Epoch { tick, journal_seq: tick, rules, now, changes: Vec::new() }).expect("committed");
-            let epoch = store.last_epoch().expect("a store").expect("an epoch");
+            let pinned = store.pin().expect("a store").expect("an epoch");
             let (retracted, withdrawn, dirty) = (&[], &[], &BTreeSet::new());
             let p = Publish {
-                facts,
+                facts: &[facts.to_vec()],
                 retracted,
                 withdrawn,
                 journal_seq: tick,
-                store: &store,
+                store: &pinned,
                 dirty,
-                epoch: &epoch,
                 site: "",
             };
             lake.publish(p).expect("published");

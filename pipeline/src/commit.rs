@@ -5,6 +5,8 @@
 //! reports ─▶ drop what is known ─▶ journal (fsync) ─▶ tick ─▶ correlate ─▶ changes ─▶ epoch ─▶ store ─▶ lake
 //! ```
 //!
+//! The last step is taken on a thread of its own (see `slot`); what came meanwhile goes with the next one.
+//!
 //! Invariants: a fact is journaled before correlate hears of it; a tick is committed whole or not at all; the
 //! lake lists only what the store has committed. What is pending here is lost with the process, and is in
 //! the journal (facts) or derived again from it (rows).
@@ -13,10 +15,15 @@
 
 mod clients;
 mod damage;
+mod epochs;
 mod load;
 mod publish;
 mod seal;
+mod slot;
 mod space;
+#[cfg(test)]
+mod tests;
+mod unpublished;
 
 pub use load::Loaded;
 
@@ -32,12 +39,14 @@ use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
-use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Kept, Lake, Live, SealedDay, SinkError, Store, Withdrawal};
+use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Kept, Lake, Live, SealedDay, SinkError, Store};
+use slot::Slot;
 use space::{Full, Writer};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
+use unpublished::Unpublished;
 
 /// Facts are gathered for this long before they are journaled together.
 const GATHER: Duration = Duration::from_millis(100);
@@ -50,7 +59,7 @@ const GATHERED: usize = 20_000;
 pub struct Committer {
     journal: Journal,
     store: Store,
-    lake: Lake,
+    lake: Slot,
     feed: Sender<Feed>,
     derived: Receiver<Derived>,
     wiring: Arc<Wiring>,
@@ -80,16 +89,18 @@ pub struct Committer {
     changes: BTreeMap<Tick, Vec<(ViewRow, isize)>>,
     /// Row changes of complete ticks, for the next epoch.
     settled: Vec<(ViewRow, i64)>,
-    /// Facts of clients that were there already: taken back at the next tick, and kept out of the lake.
+    /// Facts of clients that were there already: taken back at the next tick.
     refused: Vec<Fact>,
-    not_for_lake: HashSet<(FactId, EventTime)>,
     /// Complete and not committed: (tick, journal sequence, facts).
     complete: Option<(Tick, u64, usize)>,
-    /// Journaled and not in the lake, with the journal sequence.
-    unpublished: Vec<(u64, Vec<Fact>)>,
-    unpublished_retracts: Vec<(u64, (Name, Generation))>,
-    unpublished_withdrawals: Vec<(u64, Withdrawal)>,
-    dirty: BTreeSet<(ViewKind, String)>,
+    /// Journaled or committed, and not in the lake.
+    unpublished: Unpublished,
+    /// When the last publication began, or failed.
+    published: Instant,
+    /// How often the store had been opened anew when it began.
+    reopened: u64,
+    /// The `now` of the lake when the run began.
+    lake_now: Option<EventTime>,
     last_epoch: Option<EpochRow>,
     /// The epoch that could not be written, and its facts.
     unwritten: Option<(Epoch, usize)>,
@@ -120,16 +131,18 @@ impl Committer {
     ) -> Result<Self, SinkError> {
         let last_epoch = store.last_epoch()?;
         progress.committed_tick.store(last_epoch.as_ref().map_or(0, |e| e.tick), Relaxed);
+        progress.published_tick.store(lake.epoch().map_or(0, |e| e.tick), Relaxed);
         // A store that was begun anew must not use ticks again that the lake knows.
         let tick = last_epoch.as_ref().map(|e| e.tick).max(lake.epoch().map(|e| e.tick));
         Ok(Self {
             kept: lake.kept(),
+            lake_now: lake.epoch().map(|e| e.now),
             sealing: VecDeque::new(),
             sealing_tick: 0,
             late_kept: BTreeSet::new(),
             journal,
             store,
-            lake,
+            lake: Slot::new(lake)?,
             feed,
             derived,
             wiring,
@@ -152,12 +165,10 @@ impl Committer {
             changes: BTreeMap::new(),
             settled: Vec::new(),
             refused: Vec::new(),
-            not_for_lake: HashSet::new(),
             complete: None,
-            unpublished: Vec::new(),
-            unpublished_retracts: Vec::new(),
-            unpublished_withdrawals: Vec::new(),
-            dirty: BTreeSet::new(),
+            unpublished: Unpublished::default(),
+            published: Instant::now(),
+            reopened: 0,
             last_epoch,
             unwritten: None,
             full: None,
@@ -192,26 +203,38 @@ impl Committer {
         mut finished: impl FnMut(&Self),
     ) -> Result<(), SinkError> {
         let mut running = workers;
-        let mut published = Instant::now();
+        self.published = Instant::now();
         let mut epoch_began = Instant::now();
         let mut gather_began: Option<Instant> = None;
-        let mut told = false;
-        let (derived, requests) = (self.derived.clone(), self.outbox.requests.clone());
+        let (mut ended, mut told) = (false, false);
+        let (derived, requests, done) = (self.derived.clone(), self.outbox.requests.clone(), self.lake.done());
         loop {
             if running == 0 && self.footage.stopped() {
                 self.give_up();
             }
             let pending = !(self.gathered.is_empty() && self.retracts.is_empty() && self.in_flight.is_empty());
             if running == 0 && !pending {
-                if !told {
+                let ending = !serving || self.footage.stopped();
+                if ending {
+                    self.home()?;
+                }
+                if !ended && self.lake.is_here() {
                     let committed = self.commit();
                     self.or_wait(Writer::Store, committed)?;
-                    let lake = self.publish();
-                    self.or_wait(Writer::Lake, lake)?;
+                    match self.begin() {
+                        Ok(true) => {}
+                        none => self.or_wait(Writer::Lake, none.map(drop))?,
+                    }
+                    ended = true;
+                }
+                if ending {
+                    self.home()?;
+                }
+                if !told && self.lake.is_here() {
                     finished(self);
                     told = true;
                 }
-                if !serving || self.footage.stopped() {
+                if ending {
                     break;
                 }
             }
@@ -240,6 +263,7 @@ impl Committer {
                         self.request(request)?;
                     }
                 },
+                recv(done) -> done => self.returned(done)?,
                 default(GATHER / 4) => {}
             }
             let gathered = gather_began.is_some_and(|t| t.elapsed() >= GATHER) || running == 0;
@@ -258,14 +282,10 @@ impl Committer {
                 self.or_wait(Writer::Store, committed)?;
                 epoch_began = Instant::now();
             }
-            if published.elapsed() >= self.publish_after(freshness) {
-                let lake = self.publish().and_then(|()| self.seal());
-                self.or_wait(Writer::Lake, lake)?;
-                published = Instant::now();
-            }
+            self.publish_when_due(freshness)?;
         }
         self.commit()?;
-        self.publish()
+        self.publish_all()
     }
 
     fn next_tick(&mut self) -> Tick {
@@ -294,10 +314,13 @@ impl Committer {
     /// that are read anew leave at the same tick. When the journal has no space everything stays as it was.
     fn ingest(&mut self) -> Result<(), SinkError> {
         let mut stored = Vec::new();
+        if !self.retracts.is_empty() {
+            self.home()?;
+        }
         for &(camera, generation) in &self.retracts {
             // What was taken back already the lake's files just do not know yet.
-            if !self.unpublished_retracts.iter().any(|(_, r)| *r == (camera, generation)) {
-                stored.extend(self.lake.facts_of(camera, generation)?);
+            if !self.unpublished.is_retracted(camera, generation) {
+                stored.extend(self.lake.here()?.facts_of(camera, generation)?);
             }
         }
         let retract = |&(camera, generation): &_| Entry::Retract { camera, generation };
@@ -317,13 +340,11 @@ impl Committer {
             }
         };
         let retracts = std::mem::take(&mut self.retracts);
-        let gone = |f: &Fact| retracts.contains(&(f.camera(), f.generation()));
-        // Walked only when something leaves: this is asked for every batch.
-        for (_, batch) in self.unpublished.iter_mut().filter(|_| !retracts.is_empty()) {
-            stored.extend(batch.extract_if(.., |f| gone(f)));
+        if !retracts.is_empty() {
+            stored.extend(self.unpublished.take_out(|f| retracts.contains(&(f.camera(), f.generation()))));
         }
         let mut changes: Vec<_> = stored.into_iter().map(|f| (f, -1)).collect();
-        self.unpublished_retracts.extend(retracts.into_iter().map(|r| (seq, r)));
+        self.unpublished.retract(seq, retracts);
         let tick = self.next_tick();
         let seen = facts.iter().filter_map(|f| if let Fact::Coverage(c) = f { Some(c.ended) } else { None }).max();
         let mut now = Vec::new();
@@ -334,7 +355,7 @@ impl Committer {
             self.now = latest;
         }
         self.in_flight.push_back((tick, seq, facts.len()));
-        self.unpublished.push((seq, facts.clone()));
+        self.unpublished.push(seq, facts.clone());
         changes.extend(facts.into_iter().map(|f| (f, 1)));
         changes.extend(self.refused.drain(..).map(|f| (f, -1)));
         self.asked.iter_mut().for_each(|asked| {
@@ -342,88 +363,6 @@ impl Committer {
         });
         self.send(Feed { tick, facts: changes, now, closes: true, ..Feed::default() });
         Ok(())
-    }
-
-    fn receive_one(&mut self) {
-        let message = self.derived.recv();
-        self.receive(message);
-    }
-
-    fn receive(&mut self, message: Result<Derived, crossbeam_channel::RecvError>) {
-        match message {
-            Ok(Derived::Changes(rows)) => {
-                for (row, tick, diff) in rows {
-                    self.changes.entry(tick).or_default().push((row, diff));
-                }
-            }
-            Ok(Derived::Receipts(receipts)) => receipts.into_iter().for_each(|(receipt, ..)| self.refuse(receipt)),
-            Ok(Derived::Complete(tick)) => {
-                while let Some(&(t, seq, facts)) = self.in_flight.front()
-                    && t <= tick
-                {
-                    let before = self.complete.map_or(0, |(_, _, n)| n);
-                    self.complete = Some((t, seq, before + facts));
-                    self.in_flight.pop_front();
-                    self.settle(t);
-                }
-            }
-            // The workers are gone, which happens only when one panicked; the run ends and says so.
-            Err(_) => {
-                self.in_flight.clear();
-                self.complete.get_or_insert((self.tick, 0, 0));
-            }
-        }
-    }
-
-    /// Commits the complete ticks as one epoch.
-    fn commit(&mut self) -> Result<(), SinkError> {
-        if let Some((epoch, facts)) = self.unwritten.take() {
-            self.write(epoch, facts)?;
-        }
-        let Some((tick, seq, facts)) = self.complete.take() else { return Ok(()) };
-        let mut changes = std::mem::take(&mut self.settled);
-        differential_dataflow::consolidation::consolidate(&mut changes);
-        self.dirty.extend(changes.iter().map(|(row, _)| (row.kind(), row.bucket().date())));
-        self.progress.row_changes.fetch_add(changes.len() as u64, Relaxed);
-        self.write(self.epoch(tick, seq, changes), facts)
-    }
-
-    /// Writes an epoch. After an error it is kept as it is: it may be durable all the same, which the next try finds out.
-    fn write(&mut self, epoch: Epoch, facts: usize) -> Result<(), SinkError> {
-        let began = Instant::now();
-        if let Err(error) = self.store.commit(&epoch) {
-            self.unwritten = Some((epoch, facts));
-            return Err(error);
-        }
-        self.progress.commit_us.fetch_add(began.elapsed().as_micros() as u64, Relaxed);
-        self.progress.epochs.fetch_add(1, Relaxed);
-        self.progress.committed_tick.store(epoch.tick, Relaxed);
-        self.footage.commit(facts);
-        self.last_epoch = self.store.last_epoch()?;
-        Ok(())
-    }
-
-    /// A tick is complete: its changes are shown, and those who asked for it are answered.
-    fn settle(&mut self, tick: Tick) {
-        let later = self.changes.split_off(&(tick + 1));
-        let changes = std::mem::replace(&mut self.changes, later).into_values().flatten();
-        let mut changes = consolidated(changes.collect());
-        self.leave_out(tick, &mut changes);
-        if let Some(live) = &self.live {
-            live.advance(tick, &changes);
-        }
-        self.answer(tick, &changes);
-        self.settled.extend(changes);
-    }
-
-    /// The digest of the rules that hold at a tick.
-    fn rules_at(&self, tick: Tick) -> Name {
-        let after = self.rules_from.partition_point(|(from, _)| *from <= tick);
-        self.rules_from.get(after.saturating_sub(1)).map_or_else(Name::default, |(_, digest)| *digest)
-    }
-
-    fn epoch(&self, tick: Tick, journal_seq: u64, changes: Vec<(ViewRow, i64)>) -> Epoch {
-        Epoch { tick, journal_seq, rules: self.rules_at(tick), now: self.now.unwrap_or_default(), changes }
     }
 
     /// The last committed epoch.
@@ -443,10 +382,4 @@ fn send_feed(feed: &Sender<Feed>, wiring: &Wiring, batch: Feed) {
     if let Some(worker) = &*wiring.first.lock().unwrap_or_else(|e| e.into_inner()) {
         worker.unpark();
     }
-}
-
-/// The net changes, each row at most once with +1 or −1.
-fn consolidated(mut changes: Vec<(ViewRow, isize)>) -> Vec<(ViewRow, i64)> {
-    differential_dataflow::consolidation::consolidate(&mut changes);
-    changes.into_iter().map(|(row, diff)| (row, diff as i64)).collect()
 }

@@ -71,6 +71,16 @@ pub struct Progress {
     pub damaged_ranges: AtomicU64,
     /// Their bytes.
     pub damaged_bytes: AtomicU64,
+    /// Whether a publication to the lake is under way.
+    pub publishing: AtomicBool,
+    /// Publications to the lake.
+    pub publications: AtomicU64,
+    /// Microseconds that the last one took.
+    pub publish_us: AtomicU64,
+    /// The tick of the last epoch that is in the lake.
+    pub published_tick: AtomicU64,
+    /// Facts that are journaled and not in the lake.
+    pub unpublished: AtomicU64,
 }
 
 impl Progress {

@@ -115,18 +115,17 @@ fn main() -> Result<(), SinkError> {
     for tick in 1..=40 {
         store.commit(&epoch(tick, (0..10).map(|n| (visit(tick * 10 + n, 1), 1)).collect()))?;
     }
-    let last = store.last_epoch()?.ok_or_else(|| SinkError::Request("no epoch".into()))?;
+    let pinned = store.pin()?.ok_or_else(|| SinkError::Request("no epoch".into()))?;
     let dirty = lake.partitions(&store)?;
     let small: Vec<_> = (0..2000).map(point).collect();
     report("publish 2,000 facts and 400 rows", || {
         lake.publish(Publish {
-            facts: &small,
+            facts: std::slice::from_ref(&small),
             retracted: &[],
             withdrawn: &[],
-            journal_seq: last.journal_seq,
-            store: &store,
+            journal_seq: pinned.epoch().journal_seq,
+            store: &pinned,
             dirty: &dirty,
-            epoch: &last,
             site: "",
         })
     })?;
@@ -154,20 +153,19 @@ fn main() -> Result<(), SinkError> {
     );
     report("store: verify", || store.verify())?;
 
-    let last = store.last_epoch()?.ok_or_else(|| SinkError::Request("no epoch".into()))?;
+    let pinned = store.pin()?.ok_or_else(|| SinkError::Request("no epoch".into()))?;
     let dirty =
         store.dates(ViewKind::ZoneVisit)?.into_iter().map(|d| (ViewKind::ZoneVisit, d)).collect::<BTreeSet<_>>();
     let million: Vec<_> = (2000..1_002_000).map(point).collect();
     println!("  a million facts in memory: peak memory {}", peak());
     report("publish 1,000,000 facts and 50,000 rows", || {
         lake.publish(Publish {
-            facts: &million,
+            facts: std::slice::from_ref(&million),
             retracted: &[],
             withdrawn: &[],
-            journal_seq: last.journal_seq,
-            store: &store,
+            journal_seq: pinned.epoch().journal_seq,
+            store: &pinned,
             dirty: &dirty,
-            epoch: &last,
             site: "",
         })
     })?;

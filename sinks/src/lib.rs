@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Truth flows one way, left to right. A process holds its directory by [`DirLock`]; opens the [`Journal`],
-//! the [`Store`] and the [`Lake`]; appends and commits; now and then publishes what is new to the lake and
-//! releases the journal through the sequence number that the lake then holds.
+//! the [`Store`] and the [`Lake`]; appends and commits; now and then publishes what is new to the lake, as of an epoch that
+//! is [`Pinned`], and releases the journal through the sequence number that the lake then holds.
 //!
 //! [`verify()`] looks at all of it and changes nothing. `files` holds what all of them need of a file system (durable replacement, quarantine), `duck` what they
 //! need of DuckDB. Nothing outside this crate speaks either.
@@ -41,6 +41,6 @@ pub use lake::{
     diff_with, query, query_as_of,
 };
 pub use live::Live;
-pub use store::{Base, Epoch, EpochRow, PROBE_DAMAGED, Page, RowQuery, Store, StoreReader, probe};
+pub use store::{Base, Epoch, EpochRow, PROBE_DAMAGED, Page, Pinned, RowQuery, Store, StoreReader, probe};
 pub use sums::WorkSum;
 pub use verify::{Finding, Report, verify};

@@ -1,7 +1,7 @@
 //! What clients report over HTTP: stored once, answered by the dataflow, corrected by deletions and by new rules, and
 //! there after a `kill -9`.
 
-use crate::command::{Running, gemba, interrupt, kill, start, write};
+use crate::command::{Running, gemba, interrupt, kill, soon, sql, start, write};
 use crate::endpoint::{address, get, ready, send};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -338,4 +338,53 @@ fn marks_and_plates_are_answered_with_their_rows() {
         rows(&address, "gate_read_hours", 2).iter().map(|r| r["outcome"].as_str().expect("text").to_owned()).collect();
     assert_eq!(outcomes, ["accepted", "bad_format"].map(str::to_owned).into());
     interrupt(server).with(0);
+}
+
+#[test]
+fn nobody_waits_for_a_publication_but_who_deletes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    write(at, "site.toml", SITE.replace("[productivity]", "[data]\nfreshness = \"100ms\"\n\n[productivity]"));
+    let (server, address) = serve(at);
+    let metric = |name: &str| -> u64 {
+        let text = get(&address, "/metrics", &[]).text();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.and_then(|v| v.parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+    };
+    // A publication reads what it keeps of the site, and goes on when somebody has written into this pipe.
+    let kept = at.join("data/lake/site.toml");
+    assert!(!kept.exists(), "nothing was there to be published");
+    assert!(std::process::Command::new("mkfifo").arg(&kept).status().expect("mkfifo").success());
+    let post = |n: i64| {
+        let body = event(&ago(1, 36_000 + n), "W1", "product_count", &format!(r#","count":1,"id":"a-{n}""#));
+        send(&address, "POST", "/api/v1/events", &body).status
+    };
+    assert_eq!(post(0), 201);
+    let pipe = std::fs::OpenOptions::new().write(true).open(&kept).expect("opened when a publication reads it");
+
+    // It stands still, and everything else goes on: facts, answers, epochs.
+    for n in 1..40 {
+        assert_eq!((post(n), metric("gemba_publishing")), (201, 1));
+    }
+    assert_eq!(post(0), 200, "what is away with it is known");
+    soon("no epoch is committed", || {
+        let rows = get(&address, "/api/v1/views/worker_hours", &[]).json();
+        rows["rows"][0]["units"] == json!(40)
+    });
+    assert!(metric("gemba_published_tick") < metric("gemba_committed_tick"));
+    assert!(metric("gemba_unpublished_facts") >= 40);
+    assert_eq!(metric("gemba_publishing"), 1);
+
+    // A deletion needs the lake. What it is about is on its way there.
+    let deletes = std::thread::spawn({
+        let address = address.clone();
+        move || send(&address, "DELETE", "/api/v1/events/a-0", "").json()
+    });
+    drop(pipe);
+    assert_eq!(deletes.join().expect("an answer"), json!({ "deleted": 1 }));
+    soon("the lake does not catch up", || metric("gemba_unpublished_facts") == 0 && metric("gemba_publishing") == 0);
+    assert!(metric("gemba_publications_total") >= 2);
+    interrupt(server).with(0);
+    assert_eq!(sql(&at.join("data"), "SELECT count(*)::BIGINT AS n FROM production")[0]["n"], json!(39));
+    gemba(at, &["verify", "--out", "data"]).with(0);
 }

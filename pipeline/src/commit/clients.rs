@@ -74,12 +74,14 @@ impl Committer {
             Request::WithdrawId(id, reply) => {
                 let withdrawal = Withdrawal { ids: BTreeSet::from([id]), from: EventTime::MIN, to: EventTime::MAX };
                 self.settle_asked()?;
-                let stored = self.lake.withdrawn(&withdrawal);
+                self.home()?;
+                let stored = self.lake.here()?.withdrawn(&withdrawal);
                 self.withdraw(stored, |f| withdrawal.holds(f), reply)?;
             }
             Request::WithdrawRange(range, reply) => {
                 self.settle_asked()?;
-                let stored = self.lake.events(&range);
+                self.home()?;
+                let stored = self.lake.here()?.events(&range);
                 self.withdraw(stored, |f| range.holds(f), reply)?;
             }
             Request::Rules(rules, text, reply) => {
@@ -124,10 +126,9 @@ impl Committer {
             Err(error) => return self.or_wait(Writer::Lake, Err(error)),
         };
         // The lake still lists what was withdrawn since it was last published.
-        stored.retain(|f| !self.unpublished_withdrawals.iter().any(|(_, w)| w.holds(f)));
-        stored.extend(self.unpublished.iter().flat_map(|(_, batch)| batch).filter(|f| wanted(f)).cloned());
-        // Copies that were refused are not there to be taken back.
-        stored.retain(|f| !f.received_at().is_some_and(|at| self.not_for_lake.contains(&(f.id(), at))));
+        stored.retain(|f| !self.unpublished.is_withdrawn(f));
+        stored.extend(self.unpublished.facts().filter(|f| wanted(f)).cloned());
+        stored.retain(|f| !self.unpublished.is_refused(f));
         let withdrawal = Withdrawal {
             ids: stored.iter().map(Fact::id).collect(),
             from: stored.iter().map(Fact::bucket).min().unwrap_or_default(),
@@ -147,14 +148,8 @@ impl Committer {
                 return self.or_wait(Writer::Journal, Err(error));
             }
         };
-        for (_, batch) in &mut self.unpublished {
-            for fact in batch.extract_if(.., |f| wanted(f)) {
-                if let Some(at) = fact.received_at() {
-                    self.not_for_lake.remove(&(fact.id(), at));
-                }
-            }
-        }
-        self.unpublished_withdrawals.push((seq, withdrawal));
+        self.unpublished.take_out(wanted);
+        self.unpublished.withdraw(seq, withdrawal);
         let count = stored.len();
         let mut facts: Vec<_> = stored.into_iter().map(|f| (f, -1)).collect();
         facts.extend(self.refused.drain(..).map(|f| (f, -1)));
@@ -191,7 +186,7 @@ impl Committer {
                 break;
             }
         }
-        self.not_for_lake.insert((refused.id(), at));
+        self.unpublished.refuse(&refused);
         self.refused.push(refused);
     }
 
@@ -230,7 +225,7 @@ impl Committer {
         let clock = match &self.live {
             _ if !self.clients => None,
             Some(_) => Some(clock::now().floor(Micros::MINUTE)),
-            None => self.last_epoch.as_ref().map(|e| e.now).max(self.lake.epoch().map(|e| e.now)),
+            None => self.last_epoch.as_ref().map(|e| e.now).max(self.lake_now),
         };
         footage.max(clock)
     }

@@ -6,19 +6,21 @@
 use super::{Committer, Loaded};
 use gemba_schemas::fact::{Fact, Fault, FaultKind, Stage};
 use gemba_schemas::id::{FactId, Generation, Name};
-use gemba_sinks::DamagedRange;
+use gemba_sinks::{DamagedRange, SinkError};
 use std::sync::atomic::Ordering::Relaxed;
 
 impl Committer {
     /// Reports what is damaged and not stored yet. What was written so long ago that its day is closed shows in the metrics
     /// and the log only: nothing is added to such a day.
-    pub(super) fn report_damage(&mut self, loaded: &Loaded) {
+    pub(super) fn report_damage(&mut self, loaded: &Loaded) -> Result<(), SinkError> {
         let damaged = self.journal.damaged();
         self.progress.damaged_ranges.store(damaged.len() as u64, Relaxed);
         self.progress.damaged_bytes.store(damaged.iter().map(|d| d.to - d.from).sum(), Relaxed);
-        let facts: Vec<Fact> = damaged.iter().filter(|d| !self.lake.is_over(d.written)).map(fault).collect();
+        let lake = self.lake.here()?;
+        let facts: Vec<Fact> = damaged.iter().filter(|d| !lake.is_over(d.written)).map(fault).collect();
         let stored = |f: &Fact| loaded.ids.get(&(f.camera(), f.generation())).is_some_and(|ids| ids.contains(&f.id()));
         self.gather(facts.into_iter().filter(|f| !stored(f)).collect());
+        Ok(())
     }
 }
 

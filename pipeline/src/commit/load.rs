@@ -34,7 +34,7 @@ impl Committer {
     pub fn load(&mut self, rules: Vec<Rule>) -> Result<Loaded, SinkError> {
         let mut tick = self.tick;
         let mut loaded = Loaded::default();
-        let (lake, journal) = (&self.lake, &self.journal);
+        let (lake, journal) = (self.lake.here()?, &self.journal);
         let (feed, wiring) = (&self.feed, &self.wiring);
         let mut last_received = None;
         let mut send = |facts: Vec<Fact>, diff: isize, loaded: &mut Loaded| {
@@ -111,11 +111,9 @@ impl Committer {
         self.last_received = last_received.unwrap_or(EventTime::MIN);
         let now = self.live_now(loaded.coverage.iter().map(|c| c.ended).max());
         let seq = self.journal.last();
-        if !tail.is_empty() {
-            self.unpublished.push((seq, tail));
-        }
-        self.unpublished_retracts = retracted.into_iter().map(|r| (seq, r)).collect();
-        self.unpublished_withdrawals = withdrawn.into_iter().map(|w| (seq, w)).collect();
+        self.unpublished.push(seq, tail);
+        self.unpublished.retract(seq, retracted);
+        withdrawn.into_iter().for_each(|w| self.unpublished.withdraw(seq, w));
         self.now = now;
         self.tick = tick;
         let tick = self.next_tick();
@@ -133,7 +131,7 @@ impl Committer {
             self.receive_one();
         }
         self.settle_loaded(tick, seq)?;
-        self.report_damage(&loaded);
+        self.report_damage(&loaded)?;
         Ok(loaded)
     }
 
@@ -141,7 +139,7 @@ impl Committer {
     fn settle_loaded(&mut self, tick: Tick, seq: u64) -> Result<(), SinkError> {
         self.complete = None;
         let mut rows = std::mem::take(&mut self.settled);
-        let kept: Vec<_> = self.lake.kept_rows(&self.store, &rows)?.into_iter().map(|row| (row, 1)).collect();
+        let kept: Vec<_> = self.lake.here()?.kept_rows(&self.store, &rows)?.into_iter().map(|row| (row, 1)).collect();
         let late = kept.iter().filter(|(row, _)| row.kind() == ViewKind::LateFact);
         self.late_kept = late.map(|(row, _)| row.key()).collect();
         if let Some(live) = &self.live {
@@ -157,13 +155,14 @@ impl Committer {
                 && e.journal_seq == seq
         });
         if current {
-            if self.lake.epoch() != self.last_epoch.as_ref() {
+            let lake = self.lake.here()?;
+            if lake.epoch() != self.last_epoch.as_ref() {
                 // The last run ended between the store's commit and the lake's: which days it touched is not known any more.
-                self.dirty.extend(self.lake.partitions(&self.store)?);
+                self.unpublished.dirty.extend(lake.partitions(&self.store)?);
             }
             return Ok(());
         }
-        if self.last_epoch.is_none() && rows.is_empty() && self.unpublished.is_empty() {
+        if self.last_epoch.is_none() && rows.is_empty() && self.unpublished.waiting() == 0 {
             return Ok(());
         }
         let stale = self.last_epoch.is_some();
@@ -171,8 +170,8 @@ impl Committer {
             tracing::info!("rules or facts changed since the last run: the store is brought up to date");
         }
         // Every day that has rows before or after is written again.
-        self.dirty.extend(self.lake.partitions(&self.store)?);
-        self.dirty.extend(rows.iter().map(|(row, _)| (row.kind(), row.bucket().date())));
+        self.unpublished.dirty.extend(self.lake.here()?.partitions(&self.store)?);
+        self.unpublished.dirty.extend(rows.iter().map(|(row, _)| (row.kind(), row.bucket().date())));
         self.progress.row_changes.fetch_add(rows.len() as u64, Relaxed);
         self.store.rebuild(&self.epoch(tick, seq, rows))?;
         self.progress.committed_tick.store(tick, Relaxed);

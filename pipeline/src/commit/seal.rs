@@ -12,7 +12,7 @@ use gemba_sinks::SinkError;
 impl Committer {
     /// Seals what may be. What the lake lists is what correlate holds only when no deletion is on its way there.
     pub(super) fn seal(&mut self) -> Result<(), SinkError> {
-        let level = self.unpublished_withdrawals.is_empty() && self.unpublished_retracts.is_empty();
+        let level = !self.unpublished.has_void();
         let (Some(now), Some(live)) = (self.now.filter(|_| level && self.clients), &self.live) else { return Ok(()) };
         // An alert that is open may still be resolved, so its month waits; but not for ever.
         let oldest = EventTime(now.0.saturating_sub(10 * HORIZON.0));
@@ -20,10 +20,10 @@ impl Committer {
             ViewRow::Alert(alert) if alert.resolved.is_none() => Some(alert.opened + HORIZON),
             _ => None,
         });
-        let days = self.lake.seal(open.map_or(now, |open| open.min(now)))?;
+        let days = self.lake.here_mut()?.seal(open.map_or(now, |open| open.min(now)))?;
         if !days.is_empty() {
             tracing::info!(days = days.len(), "facts behind the horizon leave memory; their rows are final now");
-            self.kept = self.lake.kept();
+            self.kept = self.lake.here()?.kept();
             self.sealing.extend(days);
         }
         Ok(())
@@ -31,11 +31,11 @@ impl Committer {
 
     /// Takes the next sealed day out of correlate, when nobody else is waiting for it.
     pub(super) fn seal_day(&mut self) -> Result<(), SinkError> {
-        if !self.in_flight.is_empty() {
+        if !self.in_flight.is_empty() || !self.lake.is_here() {
             return Ok(());
         }
         let Some(day) = self.sealing.front() else { return Ok(()) };
-        let facts = match self.lake.sealed_facts(day) {
+        let facts = match self.lake.here()?.sealed_facts(day) {
             // What was late when it came stays: it counts nowhere, and a second one is to be known as such.
             Ok(facts) => facts.into_iter().filter(|f| !f.is_late()).map(|f| (f, -1)).collect(),
             Err(error) => return self.or_wait(Writer::Lake, Err(error)),

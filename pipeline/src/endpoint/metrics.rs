@@ -76,6 +76,36 @@ pub async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
             "gauge",
             progress.damaged_bytes.load(Relaxed) as f64,
         ),
+        (
+            "gemba_publications_total",
+            "Publications to the lake.",
+            "counter",
+            progress.publications.load(Relaxed) as f64,
+        ),
+        (
+            "gemba_publishing",
+            "1 while a publication to the lake is under way.",
+            "gauge",
+            f64::from(u8::from(progress.publishing.load(Relaxed))),
+        ),
+        (
+            "gemba_publish_seconds",
+            "How long the last publication to the lake took.",
+            "gauge",
+            progress.publish_us.load(Relaxed) as f64 / 1e6,
+        ),
+        (
+            "gemba_published_tick",
+            "Tick of the last epoch that is in the lake; how far it lies behind gemba_committed_tick is the lake's lag.",
+            "gauge",
+            progress.published_tick.load(Relaxed) as f64,
+        ),
+        (
+            "gemba_unpublished_facts",
+            "Facts that are journaled and not in the lake yet.",
+            "gauge",
+            progress.unpublished.load(Relaxed) as f64,
+        ),
     ] {
         head(&mut out, name, help, kind);
         let _ = writeln!(out, "{name} {value}");

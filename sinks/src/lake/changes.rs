@@ -37,6 +37,11 @@ pub(super) fn sum(view: ViewKind, changes: &Table, root: &Path, manifest: &Manif
 }
 
 impl Lake {
+    /// The changes of views through this tick are in the lake: the store may forget them.
+    pub fn changes_through(&self) -> u64 {
+        self.manifest.changes_through
+    }
+
     /// What the store must know of the changes that are in the lake.
     pub fn changes_base(&self) -> Base {
         let history = registry::HISTORY.iter().zip(registry::changes());

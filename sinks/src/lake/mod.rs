@@ -24,6 +24,7 @@ mod as_of;
 mod catalog;
 mod changes;
 mod check;
+mod compact;
 mod manifest;
 mod order;
 mod parquet;
@@ -188,6 +189,11 @@ impl Lake {
     /// The facts of journal entries through this are in the lake.
     pub fn journal_seq(&self) -> u64 {
         self.manifest.journal_seq
+    }
+
+    /// The lake's folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The epoch that the views are of.

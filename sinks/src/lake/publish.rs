@@ -3,13 +3,13 @@
 use super::manifest::{LakeFile, Manifest, Part};
 use super::order::seconds;
 use super::parquet::{Draft, Generations, Place, on_date, unlink};
-use super::{Lake, Partition, catalog};
+use super::{Lake, Partition};
 use crate::crash::crash_point;
 use crate::duck::{create_table, file_order, ident, text};
 use crate::error::SinkError;
 use crate::files::replace;
 use crate::journal::Withdrawal;
-use crate::store::{EpochRow, Store};
+use crate::store::Pinned;
 use duckdb::Connection;
 use gemba_schemas::fact::{Fact, FactKind};
 use gemba_schemas::id::{Generation, Name};
@@ -24,25 +24,20 @@ const FILE_ROWS: usize = 1 << 18;
 /// Rows handed to DuckDB at a time.
 const CHUNK: usize = 1 << 14;
 
-/// More files than this of one kind and day are joined to one.
-const FILES_PER_DAY: usize = 8;
-
 /// What one publication adds.
 pub struct Publish<'a> {
-    /// Facts of the journal's entries after [`Lake::journal_seq`], without those that a later entry retracted.
-    pub facts: &'a [Fact],
+    /// Facts of the journal's entries after [`Lake::journal_seq`], without those that a later entry retracted, in batches.
+    pub facts: &'a [Vec<Fact>],
     /// Generations whose facts *published before* are void. Facts of them in `facts` are new, and stay.
     pub retracted: &'a [(Name, Generation)],
     /// Facts of clients *published before* that are void.
     pub withdrawn: &'a [Withdrawal],
     /// The last journal entry that `facts` and `retracted` account for.
     pub journal_seq: u64,
-    /// The store, at `epoch`.
-    pub store: &'a Store,
+    /// The store at its last epoch, which may be behind it by the time that this ends.
+    pub store: &'a Pinned,
     /// The partitions of views that changed since the last publication.
     pub dirty: &'a BTreeSet<Partition>,
-    /// The store's last epoch.
-    pub epoch: &'a EpochRow,
     /// The text of `site.toml`, kept beside the tables; when empty, what is there stays.
     pub site: &'a str,
 }
@@ -50,19 +45,19 @@ pub struct Publish<'a> {
 /// A publication under way: the manifest to be, and the files made for it.
 pub(super) struct Attempt<'a> {
     pub(super) dir: &'a Path,
-    connection: &'a Connection,
+    pub(super) connection: &'a Connection,
     pub(super) next: Manifest,
-    made: Vec<LakeFile>,
-    now: u64,
+    pub(super) made: Vec<LakeFile>,
+    pub(super) now: u64,
 }
 
 impl Lake {
-    /// Publishes. When this returns `Ok`, the manifest is durable and the caller may release the journal
-    /// through [`Lake::journal_seq`].
+    /// Publishes. When this returns `Ok`, the manifest is durable: the caller may release the journal through
+    /// [`Lake::journal_seq`], and let the store forget the changes through [`Lake::changes_through`].
     ///
     /// # Errors
     /// Nothing is published, and the call may be repeated, except after [`SinkError::Poisoned`], which needs
-    /// a new start. [`SinkError::Request`]: the facts are published already, or the store is at another epoch.
+    /// a new start. [`SinkError::Request`]: the facts are published already, or the epoch is not pinned any more.
     pub fn publish(&mut self, p: Publish<'_>) -> Result<(), SinkError> {
         if let Some(detail) = self.poisoned.clone() {
             return Err(SinkError::Poisoned { path: self.dir.clone(), detail });
@@ -92,7 +87,7 @@ impl Lake {
             discard(&self.dir, &made);
             return Err(error);
         }
-        next.epoch = Some(p.epoch.clone());
+        next.epoch = Some(p.store.epoch().clone());
         next.journal_seq = p.journal_seq;
         next.stale.clear();
         next.sort();
@@ -123,11 +118,7 @@ impl Lake {
                 tracing::warn!(%error, "superseded file not removed; the next start does it");
             }
         }
-        // The manifest that says where they are is durable.
-        if let Err(error) = p.store.forget_changes(self.manifest.changes_through) {
-            tracing::warn!(%error, "changes that are in the lake stay in the store until the next publication");
-        }
-        self.retain_daily(p.epoch.now);
+        self.retain_daily(p.store.epoch().now);
         Ok(())
     }
 
@@ -150,19 +141,12 @@ impl Lake {
             return Err(SinkError::Request(format!("the lake {} was opened for reading", self.dir.display())));
         }
         let published = self.manifest.journal_seq;
-        let news = !p.facts.is_empty() || !p.retracted.is_empty() || !p.withdrawn.is_empty();
+        let news = p.facts.iter().any(|batch| !batch.is_empty()) || !p.retracted.is_empty() || !p.withdrawn.is_empty();
         let first = self.manifest.epoch.is_none();
         if p.journal_seq < published || (p.journal_seq == published && news && !first) {
             return Err(SinkError::Request(format!(
                 "journal entries through {published} are in the lake already, these end at {}",
                 p.journal_seq
-            )));
-        }
-        let at = p.store.last_epoch()?.map(|e| e.tick);
-        if at != Some(p.epoch.tick) {
-            return Err(SinkError::Request(format!(
-                "the store is at {at:?}, the epoch to publish is {}",
-                p.epoch.tick
             )));
         }
         Ok(())
@@ -174,10 +158,9 @@ impl Attempt<'_> {
         self.retract(p.retracted)?;
         self.withdraw(p.withdrawn)?;
         self.add(p.facts)?;
-        let store = p.store.clone_connection()?;
-        self.changes(&store, p.epoch.tick)?;
+        p.store.read(|store| self.changes(store, p.store.epoch().tick))?;
         self.compact(compacted)?;
-        dirty.iter().try_for_each(|(view, date)| self.rewrite(&store, *view, date))
+        p.store.read(|store| dirty.iter().try_for_each(|(view, date)| self.rewrite(store, *view, date)))
     }
 
     /// Rewrites the files that hold retracted generations without them.
@@ -224,11 +207,11 @@ impl Attempt<'_> {
     }
 
     /// Adds files for new facts, one per kind and day, sorted.
-    fn add(&mut self, facts: &[Fact]) -> Result<(), SinkError> {
+    fn add(&mut self, facts: &[Vec<Fact>]) -> Result<(), SinkError> {
         let mut partitions: BTreeMap<(FactKind, String), Vec<&Fact>> = BTreeMap::new();
         // Neighbours nearly always share a day: its name is made once per run, not once per fact.
         let mut run: Option<(FactKind, i64, Vec<&Fact>)> = None;
-        for fact in facts {
+        for fact in facts.iter().flatten() {
             let day = fact.bucket().0.div_euclid(86_400_000_000);
             match &mut run {
                 Some((kind, same, group)) if *kind == fact.kind() && *same == day => group.push(fact),
@@ -277,52 +260,6 @@ impl Attempt<'_> {
             appender.append_record_batch(kind.encode(chunk.iter().copied())).map_err(fail)?;
         }
         appender.flush().map_err(fail)
-    }
-
-    /// Joins the small files of a table and day to one when there are many. Views have one as it is.
-    fn compact(&mut self, compacted: u64) -> Result<(), SinkError> {
-        let mut days: BTreeMap<(String, String), Vec<LakeFile>> = BTreeMap::new();
-        for file in self.next.files.iter().filter(|f| f.part != Part::Views && f.bytes < compacted) {
-            days.entry((file.table.clone(), file.date.clone())).or_default().push(file.clone());
-        }
-        for files in days.into_values().filter(|files| files.len() > FILES_PER_DAY) {
-            let mut generations = Generations::new();
-            for (camera, own) in files.iter().flat_map(|f| &f.generations) {
-                generations.entry(camera.clone()).or_default().extend(own);
-            }
-            let (table, date) = files.first().map_or(("", ""), |f| (&f.table, &f.date));
-            tracing::debug!(table, date, files = files.len(), "joining small files");
-            self.join(&files, "", generations)?;
-            tracing::debug!(table, date, "joined small files");
-            for file in &files {
-                if self.made.contains(file) {
-                    // Never listed, so nobody reads it.
-                    self.next.files.retain(|f| f.path != file.path);
-                    unlink(&self.dir.join(&file.path))?;
-                } else {
-                    self.next.supersede(&file.path, self.now);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes the rows of files of one table and day to a new one.
-    fn join(&mut self, files: &[LakeFile], filter: &str, generations: Generations) -> Result<(), SinkError> {
-        let Some(first) = files.first() else { return Ok(()) };
-        let Some(table) = first.part.table(&first.table) else {
-            return Err(SinkError::Damaged {
-                path: self.dir.join(&first.path),
-                detail: format!("this gemba knows no table called {}: use the gemba that wrote it", first.table),
-            });
-        };
-        let paths: Vec<_> = files.iter().map(|f| text(&self.dir.join(&f.path).to_string_lossy())).collect();
-        let order = file_order(&table);
-        let select = format!("SELECT * FROM {} {filter} ORDER BY {order}", catalog::read(&paths));
-        let connection = self.connection;
-        let file = self.write(connection, &select, first.part, &table, &first.date, generations)?;
-        self.next.files.extend(file);
-        Ok(())
     }
 
     /// Writes a day of a view from the store; a day without rows loses its file, an unchanged one keeps it.

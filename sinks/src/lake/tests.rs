@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::samples::{DAY, fact, row};
-use crate::store::Epoch;
+use crate::store::{Epoch, Pinned};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use duckdb::AccessMode;
@@ -65,19 +65,29 @@ impl Site {
     }
 
     pub(crate) fn try_publish(&mut self, facts: &[Fact], retracted: &[(Name, Generation)]) -> Result<(), SinkError> {
-        let epoch = self.store.last_epoch()?.unwrap();
-        self.lake.publish(Publish {
-            facts,
-            retracted,
-            withdrawn: &[],
-            journal_seq: epoch.journal_seq,
-            store: &self.store,
-            dirty: &self.dirty,
-            epoch: &epoch,
-            site: "name = \"test\"\n",
-        })?;
+        let pinned = self.store.pin()?.unwrap();
+        self.publish_pinned(&pinned, facts, retracted)?;
         self.dirty.clear();
         Ok(())
+    }
+
+    /// What waits, as of an epoch that may not be the last one any more.
+    pub(super) fn publish_pinned(
+        &mut self,
+        pinned: &Pinned,
+        facts: &[Fact],
+        retracted: &[(Name, Generation)],
+    ) -> Result<(), SinkError> {
+        self.lake.publish(Publish {
+            facts: &[facts.to_vec()],
+            retracted,
+            withdrawn: &[],
+            journal_seq: pinned.epoch().journal_seq,
+            store: pinned,
+            dirty: &self.dirty,
+            site: "name = \"test\"\n",
+        })?;
+        self.store.forget_changes(self.lake.changes_through())
     }
 
     pub(crate) fn publish(&mut self, facts: &[Fact], retracted: &[(Name, Generation)], changes: Vec<(ViewRow, i64)>) {

@@ -352,3 +352,24 @@ fn another_version_is_refused_with_what_helps() {
     assert!(error.to_string().contains("install that one (`gemba --version`"), "{error}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text.replace("\"version\":1", "\"version\":9"));
 }
+
+#[test]
+fn what_is_published_is_the_pinned_epoch_and_the_rest_comes_with_the_next() {
+    let mut site = Site::new();
+    site.commit(vec![(visit(1, 1), 1)]);
+    let pinned = site.store.pin().unwrap().unwrap();
+    site.commit(vec![(visit(1, 1), -1), (visit(1, 5), 1), (visit(2, 2), 1)]);
+    site.publish_pinned(&pinned, &facts(0..70), &[]).unwrap();
+    drop(pinned);
+    let lists = |site: &Site, sql: &str| count(&query(&site.folder(), sql).unwrap());
+    assert_eq!(lists(&site, "SELECT count(*) FROM zone_visits"), 1);
+    assert_eq!(lists(&site, "SELECT sum(diff)::BIGINT FROM zone_visits_changes"), 1);
+    assert_eq!((site.lake.epoch().unwrap().tick, site.lake.journal_seq(), site.lake.changes_through()), (1, 1, 1));
+    // Also from a new start: the store still has what the lake has not.
+    let mut site = site.reopen();
+    site.dirty_all();
+    site.try_publish(&facts(70..140), &[]).unwrap();
+    assert_eq!(lists(&site, "SELECT count(*) FROM zone_visits"), 2);
+    assert_eq!(lists(&site, "SELECT count(*) FROM zone_visits_changes"), 4);
+    assert_eq!(all(&site.lake).len(), 140);
+}

@@ -53,8 +53,11 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets the changes through `tick`: the lake has them.
-    pub(crate) fn forget_changes(&self, tick: u64) -> Result<(), SinkError> {
+    /// Forgets the changes through `tick`: the lake has them, durably.
+    ///
+    /// # Errors
+    /// DuckDB's. They stay then, and are forgotten the next time.
+    pub fn forget_changes(&self, tick: u64) -> Result<(), SinkError> {
         let sql: String =
             registry::HISTORY.iter().map(|(_, t)| format!("DELETE FROM {} WHERE tick <= {tick};", ident(t))).collect();
         let fail = |e| SinkError::duck("forgetting changes that are in the lake", &self.path, e);

@@ -18,6 +18,7 @@ mod changes;
 mod check;
 mod commit;
 mod open;
+mod pinned;
 mod reader;
 mod schema;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use changes::Base;
 pub(crate) use check::{StoreCheck, check};
 use open::probe_in_child;
 pub use open::{PROBE_DAMAGED, probe};
+pub use pinned::Pinned;
 pub use reader::{Page, RowQuery, StoreReader};
 pub(crate) use reader::{columns, select_only};
 
@@ -83,6 +85,10 @@ pub struct Store {
     last: Option<EpochRow>,
     digests: BTreeMap<ViewKind, ViewDigest>,
     readers: Mutex<Vec<Weak<Slot>>>,
+    /// Connections that see one epoch only; these are not replaced.
+    pins: Mutex<Vec<Weak<Slot>>>,
+    /// How often the file was opened anew after an error.
+    reopened: u64,
     damage: Vec<Damage>,
     /// It did not open again after an error because the disk was full: the next commit tries again.
     wants_space: bool,
@@ -103,6 +109,12 @@ impl Store {
     /// The digest of each view as of the last epoch.
     pub fn digests(&self) -> &BTreeMap<ViewKind, ViewDigest> {
         &self.digests
+    }
+
+    /// How often the file was opened anew after an error. Whoever read it on another thread meanwhile may have failed for no
+    /// other reason.
+    pub fn reopened(&self) -> u64 {
+        self.reopened
     }
 
     /// What was found damaged on opening and set aside.

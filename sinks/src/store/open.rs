@@ -14,7 +14,7 @@ use gemba_schemas::time::EventTime;
 use gemba_schemas::view::ViewKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, Weak};
 
 /// The exit code by which `probe-store` says that the file does not open.
 pub const PROBE_DAMAGED: u8 = 3;
@@ -70,6 +70,8 @@ impl Store {
             last: None,
             digests: Default::default(),
             readers: Mutex::default(),
+            pins: Mutex::default(),
+            reopened: 0,
             damage,
             wants_space: false,
             base: Default::default(),
@@ -95,13 +97,13 @@ impl Store {
     /// Closes the file with all its readers and opens it again, to see what is durable. Two instances of
     /// DuckDB on one file would destroy it, so the readers' connections go first.
     pub(super) fn reopen(&mut self) -> Result<(), SinkError> {
-        let readers: Vec<_> = {
-            let mut readers = self.readers.lock().unwrap_or_else(|e| e.into_inner());
-            readers.retain(|r| r.strong_count() > 0);
-            readers.iter().filter_map(|r| r.upgrade()).collect()
-        };
-        let mut slots: Vec<_> =
-            readers.iter().map(|r: &std::sync::Arc<Slot>| r.lock().unwrap_or_else(|e| e.into_inner())).collect();
+        self.reopened += 1;
+        // What is pinned is over: a new connection would see another epoch.
+        for pin in held(&self.pins) {
+            *pin.lock().unwrap_or_else(|e| e.into_inner()) = None;
+        }
+        let readers = held(&self.readers);
+        let mut slots: Vec<_> = readers.iter().map(|r| r.lock().unwrap_or_else(|e| e.into_inner())).collect();
         slots.iter_mut().for_each(|s| **s = None);
         self.connection = None;
         self.adopt(connect(&self.path, Mode::Write)?)?;
@@ -110,6 +112,13 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// The slots that somebody still holds.
+fn held(slots: &Mutex<Vec<Weak<Slot>>>) -> Vec<Arc<Slot>> {
+    let mut slots = slots.lock().unwrap_or_else(|e| e.into_inner());
+    slots.retain(|slot| slot.strong_count() > 0);
+    slots.iter().filter_map(Weak::upgrade).collect()
 }
 
 fn connect(path: &Path, mode: Mode) -> Result<Connection, SinkError> {

@@ -253,3 +253,29 @@ fn a_file_that_does_not_open_is_set_aside() {
         assert_eq!(open::verdict(&output).is_some(), damaged, "{script}");
     }
 }
+
+#[test]
+fn what_is_pinned_sees_one_epoch_until_the_file_is_opened_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(&dir.path().join("store.duckdb")).unwrap();
+    assert!(store.pin().unwrap().is_none(), "there is no epoch yet");
+    let visit = |n| vec![(row(ViewKind::ZoneVisit, n, 1), 1)];
+    store.commit(&epoch(1, visit(1))).unwrap();
+    let pinned = store.pin().unwrap().unwrap();
+    // Nothing but the epoch was read before these.
+    store.commit(&epoch(2, visit(2))).unwrap();
+    store.commit(&epoch(3, vec![(row(ViewKind::ZoneVisit, 1, 1), -1)])).unwrap();
+    let visits = |pinned: &Pinned| {
+        let sql = "SELECT string_agg(tick::VARCHAR, ' '), (SELECT count(*) FROM zone_visits) FROM epochs";
+        pinned.read(|c| Ok(c.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?))).unwrap()))
+    };
+    assert_eq!(visits(&pinned).unwrap(), ("1".to_owned(), 1));
+    assert_eq!((pinned.epoch().tick, store.reopened()), (1, 0));
+
+    store.fail = Some(FailAt::BeforeCommit);
+    store.commit(&epoch(4, visit(4))).unwrap_err();
+    assert_eq!(store.reopened(), 1);
+    let error = visits(&pinned).unwrap_err();
+    assert!(matches!(&error, SinkError::Request(why) if why.contains("epoch 1 is not pinned")), "{error}");
+    assert_eq!(visits(&store.pin().unwrap().unwrap()).unwrap().1, 1);
+}

@@ -249,10 +249,13 @@ impl<B: Identified> FactSet<B> {
 
     /// Of the facts that the tick brought, those that another one precedes, each with that one.
     pub fn receipts<'a>(&'a self, rows: &'a [Change<B>]) -> impl Iterator<Item = (&'a B, &'a B)> {
-        rows.iter().filter(|(_, diff)| *diff > 0).filter_map(|(fact, _)| {
-            let stored = Self::winner(self.several.get(&fact.id())?)?;
-            (stored != fact).then_some((fact, stored))
-        })
+        let new = rows.iter().filter(|(_, diff)| *diff > 0);
+        new.filter_map(|(fact, _)| Some((fact, self.preceding(fact)?)))
+    }
+
+    /// The fact that counts under the identity of this one, if that is another.
+    pub fn preceding(&self, fact: &B) -> Option<&B> {
+        Self::winner(self.several.get(&fact.id())?).filter(|stored| *stored != fact)
     }
 
     /// Whether it knows anything of this id.

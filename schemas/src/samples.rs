@@ -4,7 +4,7 @@
 use crate::column::ColumnError;
 use crate::fact::{Fact, FactKind};
 use crate::registry::Table;
-use crate::view::{ViewKind, ViewRow};
+use crate::view::{CONFIDENCE_BINS, ViewKind, ViewRow};
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Int32Array, Int32Builder, Int64Array, ListBuilder, RecordBatch, StringArray,
     StringBuilder, TimestampMicrosecondArray, UInt16Array, UInt16Builder, UInt32Array, UInt32Builder, UInt64Array,
@@ -123,7 +123,8 @@ fn list(item: &DataType, n: u64) -> ArrayRef {
         }
         DataType::UInt32 => {
             let mut list = ListBuilder::new(UInt32Builder::new());
-            (0..length).for_each(|i| list.values().append_value(spread(n ^ i) as u32));
+            // As long as a histogram, which is such a list.
+            (0..CONFIDENCE_BINS as u64).for_each(|i| list.values().append_value(spread(n ^ i) as u32));
             list.append(true);
             Arc::new(list.finish())
         }

@@ -42,6 +42,8 @@ pub struct EventSet {
     others: FactSet<Event>,
     models: Models,
     changes: Vec<Change<Event>>,
+    /// Ids that this tick put among the others.
+    met: IdMap<()>,
 }
 
 /// Models with their versions: there are few.
@@ -183,6 +185,7 @@ impl EventSet {
     }
 
     fn update_others(&mut self, event: &Event, diff: isize, mut changed: impl FnMut(&Event, isize)) {
+        self.met.insert(event.id, ());
         self.others.update(*event, diff, &mut self.changes);
         self.changes.drain(..).for_each(|(event, diff)| changed(&event, diff));
     }
@@ -196,8 +199,11 @@ impl EventSet {
         packed.chain(self.others.iter().copied())
     }
 
-    /// Of the events that the tick brought, those that another one precedes, each with that one.
-    pub fn receipts<'a>(&'a self, rows: &'a [Change<Event>]) -> impl Iterator<Item = (&'a Event, &'a Event)> {
-        self.others.receipts(rows)
+    /// Ends a tick: of the events that it brought, those that another one precedes, each with that one.
+    pub fn receipts(&mut self, rows: &[Change<Event>]) -> Vec<(Event, Event)> {
+        let met = std::mem::take(&mut self.met);
+        // Nearly all are alone, which a few ids in the cache tell sooner than all that there are.
+        let rows = rows.iter().filter(|(event, diff)| *diff > 0 && !met.is_empty() && met.contains_key(&event.id));
+        rows.filter_map(|(event, _)| Some((*event, *self.others.preceding(event)?))).collect()
     }
 }

@@ -128,8 +128,9 @@ impl Tally {
             all.update(event, *diff, |event, diff| self.add(event, diff, out));
         }
         self.events = all;
-        out.extend(self.events.receipts(events).map(|(refused, stored)| {
-            (Out::Refused(Box::new(Receipt { refused: (*refused).into(), stored: (*stored).into() })), 1)
+        let receipts = self.events.receipts(events).into_iter();
+        out.extend(receipts.map(|(refused, stored)| {
+            (Out::Refused(Box::new(Receipt { refused: refused.into(), stored: stored.into() })), 1)
         }));
         self.tell(out);
     }

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 /// # Errors
 /// What `serde_json` says of it.
 pub fn event(text: &str) -> Result<EventBody<'_>, Wrong> {
-    match plain(text) {
+    match usual(text).or_else(|| plain(text)) {
         Some(body) => Ok(body),
         None => serde_json::from_str(text).map_err(Wrong::from),
     }
@@ -52,9 +52,25 @@ impl<'a> Rest<'a> {
         (self.byte()? == byte).then(|| self.at += 1)
     }
 
+    /// Takes exactly these bytes.
+    fn literal<const N: usize>(&mut self, what: &[u8; N]) -> Option<()> {
+        // An array of known length is compared without a call.
+        (self.text.as_bytes().get(self.at..)?.first_chunk::<N>()? == what).then(|| self.at += N)
+    }
+
     /// A text in quotes without escapes.
     fn text(&mut self) -> Option<&'a str> {
         self.take(b'"')?;
+        self.rest_of_text()
+    }
+
+    /// The same, for a body.
+    fn quoted(&mut self) -> Option<Cow<'a, str>> {
+        self.rest_of_text().map(Cow::Borrowed)
+    }
+
+    /// What is left of a text whose first quote was taken.
+    fn rest_of_text(&mut self) -> Option<&'a str> {
         let from = self.at;
         while !NOT_PLAIN[usize::from(self.byte()?)] {
             self.at += 1;
@@ -62,6 +78,20 @@ impl<'a> Rest<'a> {
         let text = &self.text[from..self.at];
         (self.byte()? == b'"').then(|| self.at += 1)?;
         Some(text)
+    }
+
+    /// A number that is a fraction or whole.
+    fn decimal(&mut self) -> Option<f64> {
+        const TENS: [f64; 16] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+        let (number, decimals) = self.number()?;
+        // Both are exact, so the quotient is the nearest (W. Clinger, *How to Read Floating Point Numbers Accurately*).
+        Some(number as f64 / TENS[decimals.unwrap_or(0) as usize])
+    }
+
+    /// A whole number.
+    fn whole(&mut self) -> Option<i64> {
+        let (number, None) = self.number()? else { return None };
+        Some(number as i64)
     }
 
     /// A number without sign and exponent, of at most 15 digits: all of them, and how many come after the point.
@@ -94,8 +124,38 @@ fn is<const N: usize>(text: &str, what: &[u8; N]) -> bool {
     text.as_bytes().as_array() == Some(what)
 }
 
+/// A body whose fields come in the order of the documentation, without spaces: keys are compared whole.
+fn usual(text: &str) -> Option<EventBody<'_>> {
+    let mut rest = Rest { text, at: 0 };
+    let mut body = EventBody::default();
+    rest.literal(b"{\"timestamp\":\"")?;
+    body.timestamp = Some(rest.quoted()?);
+    rest.literal(b",\"worker_id\":\"")?;
+    body.worker_id = Some(rest.quoted()?);
+    rest.literal(b",\"workstation_id\":\"")?;
+    body.workstation_id = Some(rest.quoted()?);
+    rest.literal(b",\"event_type\":\"")?;
+    body.event_type = Some(rest.quoted()?);
+    if rest.literal(b",\"confidence\":").is_some() {
+        body.confidence = Some(rest.decimal()?);
+    }
+    if rest.literal(b",\"count\":").is_some() {
+        body.count = Some(rest.whole()?);
+    }
+    if rest.literal(b",\"model_id\":\"").is_some() {
+        body.model_id = Some(rest.quoted()?);
+    }
+    if rest.literal(b",\"model_version\":\"").is_some() {
+        body.model_version = Some(rest.quoted()?);
+    }
+    if rest.literal(b",\"id\":\"").is_some() {
+        body.id = Some(rest.quoted()?);
+    }
+    rest.literal(b"}")?;
+    (rest.at == text.len()).then_some(body)
+}
+
 fn plain(text: &str) -> Option<EventBody<'_>> {
-    const TENS: [f64; 16] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
     let mut rest = Rest { text, at: 0 };
     let mut body = EventBody::default();
     rest.take(b'{')?;
@@ -105,14 +165,11 @@ fn plain(text: &str) -> Option<EventBody<'_>> {
         // Compared as arrays: a length that is known needs no call.
         let field = match key {
             key if is(key, b"confidence") && body.confidence.is_none() => {
-                let (number, decimals) = rest.number()?;
-                // Both are exact, so the quotient is the nearest (W. Clinger, *How to Read Floating Point Numbers Accurately*).
-                body.confidence = Some(number as f64 / TENS[decimals.unwrap_or(0) as usize]);
+                body.confidence = Some(rest.decimal()?);
                 None
             }
             key if is(key, b"count") && body.count.is_none() => {
-                let (number, None) = rest.number()? else { return None };
-                body.count = Some(number as i64);
+                body.count = Some(rest.whole()?);
                 None
             }
             key if is(key, b"timestamp") => Some(&mut body.timestamp),
@@ -152,6 +209,7 @@ mod tests {
         {
             assert!(plain(&text).is_some(), "{text}");
         }
+        assert!(usual(GOOD).is_some());
     }
 
     proptest! {
@@ -167,6 +225,9 @@ mod tests {
                 if text.is_char_boundary(at) && text.is_char_boundary(end) {
                     text.replace_range(at..end, &put);
                 }
+            }
+            if let Some(body) = usual(&text) {
+                prop_assert_eq!(format!("{body:?}"), format!("{:?}", plain(&text).expect("what is usual is plain")));
             }
             if let Some(body) = plain(&text) {
                 let known: EventBody<'_> = serde_json::from_str(&text).expect("serde reads it");

@@ -5,7 +5,6 @@ use gemba_schemas::id::{FactId, Name};
 use gemba_schemas::score::Score;
 use gemba_schemas::time::EventTime;
 use serde::{Deserialize, Serialize};
-use std::sync::OnceLock;
 
 /// What was reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,14 +18,9 @@ pub enum What {
 impl What {
     /// The event type, as clients write it.
     pub fn event_type(self) -> Name {
-        // Interned once: this is asked for every event.
-        static NAMES: OnceLock<[Name; 4]> = OnceLock::new();
-        let names = NAMES.get_or_init(|| ["working", "idle", "absent", "product_count"].map(Name::new));
         match self {
-            Self::Did(ActivityState::Working) => names[0],
-            Self::Did(ActivityState::Idle) => names[1],
-            Self::Did(ActivityState::Absent) => names[2],
-            Self::Made(_) => names[3],
+            Self::Did(state) => state.event_type(),
+            Self::Made(_) => Production::event_type(),
         }
     }
 }

@@ -149,8 +149,24 @@ primitive!(u32, UInt32Type, |v| *v, |v| v);
 primitive!(u64, UInt64Type, |v| *v, |v| v);
 primitive!(Micros, Int64Type, |v| v.0, Micros);
 primitive!(Generation, Int64Type, |v| v.0, Generation);
-primitive!(FactId, UInt64Type, |v| v.0, FactId);
 primitive!(Score, UInt16Type, |v| v.0, Score);
+
+impl Column for FactId {
+    fn data_type() -> DataType {
+        DataType::UInt64
+    }
+    fn encode<'a>(values: impl Iterator<Item = &'a Self>) -> ArrayRef {
+        Arc::new(UInt64Array::from_iter_values(values.map(|id| id.0)))
+    }
+    /// One that is not there follows from the fact.
+    fn decode(array: &ArrayRef) -> Result<Vec<Self>, ColumnError> {
+        let array = array.as_primitive_opt::<UInt64Type>().ok_or_else(|| wrong::<Self>(array))?;
+        Ok(array.iter().map(|id| id.map_or(Self::DERIVED, Self)).collect())
+    }
+    fn key(&self) -> KeyPart {
+        KeyPart::Int(self.0 as i64)
+    }
+}
 
 fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))

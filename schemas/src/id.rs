@@ -4,7 +4,9 @@
 //! written or shown. The interner is process-wide and append-only: names are camera, zone, model and
 //! file names, whose number is bounded by the site. Free text (what a code says) stays a `String`.
 
+use crate::time::EventTime;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
@@ -20,8 +22,8 @@ pub struct Name(u32);
 #[derive(Default)]
 struct Interner {
     ids: RwLock<HashMap<&'static str, u32>>,
-    /// Bucket b holds [`FIRST`] · 2ᵇ texts, so a text never moves.
-    texts: [OnceLock<Box<[OnceLock<&'static str>]>>; 27],
+    /// Bucket b holds [`FIRST`] · 2ᵇ texts with their numbers, so a text never moves.
+    texts: [OnceLock<Box<[OnceLock<(&'static str, u64)>]>>; 27],
 }
 
 /// Texts in the first bucket.
@@ -35,7 +37,7 @@ impl Interner {
         (bucket, id as usize - FIRST * ((1 << bucket) - 1))
     }
 
-    fn text(&self, id: u32) -> &'static str {
+    fn text(&self, id: u32) -> (&'static str, u64) {
         let (bucket, place) = Self::place(id);
         // An id exists only after its text was put there.
         self.texts[bucket].get().and_then(|texts| texts[place].get()).copied().unwrap_or_default()
@@ -53,10 +55,16 @@ impl Interner {
         let (text, id): (&'static str, u32) = (Box::leak(text.into()), ids.len() as u32);
         let (bucket, place) = Self::place(id);
         let texts = self.texts[bucket].get_or_init(|| (0..FIRST << bucket).map(|_| OnceLock::new()).collect());
-        texts[place].get_or_init(|| text);
+        texts[place].get_or_init(|| (text, number(text)));
         ids.insert(text, id);
         (text, id)
     }
+}
+
+/// The first eight bytes of the SHA-256 of a text (FIPS 180-4), the first byte the highest.
+fn number(text: &str) -> u64 {
+    let hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    hash[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 fn interner() -> &'static Interner {
@@ -120,7 +128,12 @@ impl Name {
 
     /// The text.
     pub fn as_str(self) -> &'static str {
-        interner().text(self.0)
+        interner().text(self.0).0
+    }
+
+    /// A number that stands for the text everywhere, in every process: see [`FactId::of_event`].
+    fn number(self) -> u64 {
+        interner().text(self.0).1
     }
 }
 
@@ -188,7 +201,28 @@ pub struct Generation(pub i64);
 #[serde(transparent)]
 pub struct FactId(pub u64);
 
+/// What the instant, the worker and the station of an event are multiplied by in its id: odd, and otherwise arbitrary
+/// (digits of the golden ratio, of √2 and of √3).
+pub const EVENT_FACTORS: [u64; 3] = [0x9E37_79B9_7F4A_7C15, 0x6A09_E667_F3BC_C909, 0xBB67_AE85_84CA_A73B];
+
 impl FactId {
+    /// Stands for an id that follows from the fact itself.
+    pub const DERIVED: Self = Self(0);
+
+    /// The id of an event that has none of its own. SQL can work it out too, so the lake need not hold it: the sum, modulo
+    /// 2⁶⁴, of the instant (µs since 1970, plus 2⁶³) and the numbers of worker and station, each times its factor, and the
+    /// number of the event type; its upper half is then mixed into the lower. The number of a text is the beginning of its
+    /// SHA-256, so two different events have the same id by chance alone (Carter and Wegman 1979).
+    pub fn of_event(ts: EventTime, worker: Name, station: Name, event_type: Name) -> Self {
+        let [instant, first, second] = EVENT_FACTORS;
+        let sum = (ts.0 as u64 ^ 1 << 63)
+            .wrapping_mul(instant)
+            .wrapping_add(worker.number().wrapping_mul(first))
+            .wrapping_add(station.number().wrapping_mul(second))
+            .wrapping_add(event_type.number());
+        Self(sum ^ sum >> 32)
+    }
+
     /// The id of the fact of `kind` from (`camera`, `generation`) told apart from its siblings by `parts`.
     pub fn of(kind: &str, camera: Name, generation: Generation, parts: &[&[u8]]) -> Self {
         // Lengths are hashed too, so that ("ab", "c") and ("a", "bc") differ.

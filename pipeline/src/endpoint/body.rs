@@ -1,8 +1,8 @@
 //! Bodies of clients' reports, checked field by field: what is wrong is told by its name.
 
 use gemba_schemas::fact::{
-    Activity, ActivityState, AttendanceMark, DeviceState, DeviceStatus, Fact, FrameExport, MarkKind, PlateRead,
-    Production, Review, ReviewOutcome,
+    Activity, ActivityState, AttendanceMark, DeviceState, DeviceStatus, Fact, FrameExport, MarkKind, PRODUCT_COUNT,
+    PlateRead, Production, Review, ReviewOutcome,
 };
 use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::score::Score;
@@ -166,11 +166,12 @@ impl Report for EventBody<'_> {
         let confidence = confidence(self.confidence)?;
         let model = optional("model_id", &self.model_id)?;
         let model_version = optional("model_version", &self.model_version)?;
-        let parts: [&[u8]; 4] =
-            [&ts.0.to_le_bytes(), worker.as_str().as_bytes(), station.as_str().as_bytes(), kind.as_bytes()];
-        let (id, request) = identity("event", &self.id, &parts)?;
         let received_at = EventTime::default();
-        if kind == "product_count" {
+        let own = self.id.as_deref().map(|own| short("id", own)).transpose()?;
+        let request = own.unwrap_or_default().to_owned();
+        let id = |event_type| own.map_or_else(|| FactId::of_event(ts, worker, station, event_type), event_id);
+        if kind == PRODUCT_COUNT {
+            let id = id(Production::event_type());
             let Some(count) = self.count.and_then(|n| u32::try_from(n).ok()) else {
                 return wrong("count", "a product_count has a count: a whole number, 0 or more");
             };
@@ -188,7 +189,8 @@ impl Report for EventBody<'_> {
             }
             .into());
         }
-        let state = one_of("event_type", kind, ActivityState::ALL, ActivityState::as_str, &["product_count"])?;
+        let state = one_of("event_type", kind, ActivityState::ALL, ActivityState::as_str, &[PRODUCT_COUNT])?;
+        let id = id(state.event_type());
         if self.count.is_some_and(|n| n != 0) {
             return wrong("count", "only a product_count counts; leave it out or write 0");
         }

@@ -7,6 +7,7 @@ use crate::id::{FactId, Name};
 use crate::score::Score;
 use crate::time::EventTime;
 use crate::{row, text_enum};
+use std::sync::OnceLock;
 
 text_enum! {
     /// What a worker does.
@@ -17,6 +18,45 @@ text_enum! {
         Idle = "idle",
         /// Not there.
         Absent = "absent",
+    }
+}
+
+/// The event types of clients, interned once: this is asked for every event.
+fn event_types() -> &'static [Name; 4] {
+    static NAMES: OnceLock<[Name; 4]> = OnceLock::new();
+    NAMES.get_or_init(|| ["working", "idle", "absent", PRODUCT_COUNT].map(Name::new))
+}
+
+/// The event type of [`Production`], as clients write it.
+pub const PRODUCT_COUNT: &str = "product_count";
+
+impl ActivityState {
+    /// The event type, as clients write it.
+    pub fn event_type(self) -> Name {
+        match self {
+            Self::Working => event_types()[0],
+            Self::Idle => event_types()[1],
+            Self::Absent => event_types()[2],
+        }
+    }
+}
+
+impl Activity {
+    /// The id that follows from instant, worker, station and kind of event.
+    pub fn derived_id(&self) -> FactId {
+        FactId::of_event(self.ts, self.worker, self.station, self.state.event_type())
+    }
+}
+
+impl Production {
+    /// The event type, as clients write it.
+    pub fn event_type() -> Name {
+        event_types()[3]
+    }
+
+    /// The id that follows from instant, worker, station and kind of event.
+    pub fn derived_id(&self) -> FactId {
+        FactId::of_event(self.ts, self.worker, self.station, Self::event_type())
     }
 }
 
@@ -33,7 +73,8 @@ text_enum! {
 row! {
     /// What a worker was seen doing at a station at one instant.
     pub struct Activity in "activity", key(id), bucket(ts) {
-        /// Identity: of the client's `id`, else of instant, worker, station and kind of event.
+        /// Identity: of the client's `id`, else of instant, worker, station and kind of event. In the lake's files only
+        /// where it does not follow from these; the catalog works it out.
         pub id: FactId,
         /// When it was accepted; strictly increasing, so the first arrival is the least.
         pub received_at: EventTime,
@@ -59,7 +100,8 @@ row! {
 row! {
     /// Units that a worker made at a station.
     pub struct Production in "production", key(id), bucket(ts) {
-        /// Identity: of the client's `id`, else of instant, worker, station and kind of event.
+        /// Identity: of the client's `id`, else of instant, worker, station and kind of event. In the lake's files only
+        /// where it does not follow from these; the catalog works it out.
         pub id: FactId,
         /// When it was accepted; strictly increasing, so the first arrival is the least.
         pub received_at: EventTime,

@@ -13,7 +13,7 @@ mod track;
 
 pub use code::{Attempt, CodeMiss, CodeRead, Decoder};
 pub use coverage::{Clock, Coverage, CoverageEnd, Fault, FaultKind, Stage};
-pub use floor::{Activity, ActivityState, AttendanceMark, MarkKind, Production};
+pub use floor::{Activity, ActivityState, AttendanceMark, MarkKind, PRODUCT_COUNT, Production};
 pub use motion::MotionSpan;
 pub use report::{DeviceState, DeviceStatus, FrameExport, PlateRead, Review, ReviewOutcome};
 pub use track::{TrackEnd, TrackEndReason, TrackPoint};
@@ -30,6 +30,26 @@ pub const HORIZON: Micros = Micros(35 * 24 * Micros::HOUR.0);
 
 /// The longest stretch that one `coverage` row may hold.
 pub const COVERAGE_LIMIT: Micros = Micros::MINUTE;
+
+impl Fact {
+    /// The id that follows from the fact itself, where there is such a one.
+    pub fn derived_id(&self) -> Option<FactId> {
+        match self {
+            Self::Activity(f) => Some(f.derived_id()),
+            Self::Production(f) => Some(f.derived_id()),
+            _ => None,
+        }
+    }
+
+    /// Puts in the id that follows from the fact, where none was stored.
+    pub fn complete(&mut self) {
+        match self {
+            Self::Activity(f) if f.id == FactId::DERIVED => f.id = f.derived_id(),
+            Self::Production(f) if f.id == FactId::DERIVED => f.id = f.derived_id(),
+            _ => {}
+        }
+    }
+}
 
 macro_rules! facts {
     (large: $($large:ident),+; cameras: $($camera:ident),+; clients: $($client:ident,)+) => {

@@ -186,7 +186,7 @@ fn source(table: &Table, paths: &[String]) -> String {
             .collect();
         return format!("(SELECT {} WHERE false)", nulls.join(", "));
     }
-    read(paths)
+    super::ids::filled(table.name, read(paths))
 }
 
 /// The table function over files (quoted paths) of one table.

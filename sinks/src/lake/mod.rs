@@ -25,6 +25,7 @@ mod catalog;
 mod changes;
 mod check;
 mod compact;
+mod ids;
 mod manifest;
 mod order;
 mod parquet;
@@ -243,11 +244,11 @@ impl Lake {
         Ok(all)
     }
 
-    /// The facts of clients that satisfy a condition on `id`, `ts`, `worker` and `station`, in SQL; of `kinds` only.
-    fn client_facts(&self, kinds: &[FactKind], condition: &str) -> Result<Vec<Fact>, SinkError> {
+    /// The facts of clients of `kinds` that satisfy a condition, in SQL, on the columns of a kind's table.
+    fn client_facts(&self, kinds: &[FactKind], condition: impl Fn(FactKind) -> String) -> Result<Vec<Fact>, SinkError> {
         let mut all: Vec<Fact> = Vec::new();
         for &kind in kinds {
-            let filter = format!("WHERE {condition}");
+            let filter = format!("WHERE {}", condition(kind));
             let mut take = |facts: Vec<Fact>| {
                 all.extend(facts);
                 match all.len() {
@@ -268,7 +269,7 @@ impl Lake {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        self.client_facts(&kinds, &format!("id IN ({})", ids.join(", ")))
+        self.client_facts(&kinds, |kind| format!("{} IN ({})", ids::of(kind.table_name()), ids.join(", ")))
     }
 
     /// Events of workers in a range of event time, of one worker or station if asked for. [`SinkError::Request`] when these
@@ -277,7 +278,7 @@ impl Lake {
         let mut conditions = vec![format!("ts >= {} AND ts < {}", instant(wanted.from.0), instant(wanted.to.0))];
         conditions.extend(wanted.worker.map(|w| format!("worker = {}", text(w.as_str()))));
         conditions.extend(wanted.station.map(|s| format!("station = {}", text(s.as_str()))));
-        self.client_facts(&[FactKind::Activity, FactKind::Production], &conditions.join(" AND "))
+        self.client_facts(&[FactKind::Activity, FactKind::Production], |_| conditions.join(" AND "))
     }
 
     /// The facts of one kind that are not sealed.
@@ -306,7 +307,8 @@ impl Lake {
         let paths: Vec<_> = files.iter().map(|file| text(&self.dir.join(&file.path).to_string_lossy())).collect();
         let sql = format!("SELECT * FROM {} {filter}", catalog::read(&paths));
         let decode = |batch| {
-            let facts = kind.decode(&batch).map_err(|source| SinkError::Column { table: table.name, source })?;
+            let mut facts = kind.decode(&batch).map_err(|source| SinkError::Column { table: table.name, source })?;
+            facts.iter_mut().for_each(Fact::complete);
             if facts.is_empty() { Ok(()) } else { f(facts) }
         };
         let fail = |e| SinkError::duck(format!("reading the facts {}", table.name), &self.dir, e);

@@ -196,9 +196,9 @@ impl Attempt<'_> {
             let may_hold =
                 |f: &LakeFile| f.part == Part::Facts && clients(&f.table) && first <= f.date && f.date <= last;
             let ids: Vec<_> = withdrawal.ids.iter().map(|id| id.0.to_string()).collect();
-            let filter = format!("WHERE id NOT IN ({})", ids.join(", "));
             let hit: Vec<_> = self.next.files.iter().filter(|f| may_hold(f)).cloned().collect();
             for file in hit {
+                let filter = format!("WHERE {} NOT IN ({})", super::ids::of(&file.table), ids.join(", "));
                 self.join(std::slice::from_ref(&file), &filter, file.generations.clone())?;
                 self.next.supersede(&file.path, self.now);
             }
@@ -257,7 +257,8 @@ impl Attempt<'_> {
         self.connection.execute_batch(&create_table("OR REPLACE", "staged", table)).map_err(fail)?;
         let mut appender = self.connection.appender("staged").map_err(fail)?;
         for chunk in facts.chunks(CHUNK) {
-            appender.append_record_batch(kind.encode(chunk.iter().copied())).map_err(fail)?;
+            let batch = super::ids::left_out(kind.encode(chunk.iter().copied()), chunk);
+            appender.append_record_batch(batch).map_err(fail)?;
         }
         appender.flush().map_err(fail)
     }

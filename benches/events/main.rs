@@ -4,13 +4,15 @@
 //! product_count, 3 % of them reported twice (a third of these with another body), 5 % up to two hours late, as lines
 //! of JSON in order of arrival. `EVENTS` sets how many (default 1,000,000). A part runs alone with `--`:
 //! `correlate`, `http`, `lake` (what readers wait for while the lake is written), `day` (a day of one camera, asked from
-//! Python), and `year` (memory over a year), which runs only when it is asked for.
+//! Python), and, only when they are asked for, `year` (memory over a year) and `sustained` (all that goes through, for ten
+//! minutes on end).
 
 #![allow(clippy::disallowed_methods, clippy::expect_used, reason = "it measures, and ends where it cannot")]
 
 mod correlate;
 mod http;
 mod lake;
+mod sustained;
 mod year;
 
 use gemba_schemas::time::EventTime;
@@ -158,6 +160,9 @@ fn main() {
     // Alone: what it measures is memory.
     if std::env::args().any(|a| a == "year") {
         return year::memory();
+    }
+    if std::env::args().any(|a| a == "sustained") {
+        return sustained::ten_minutes();
     }
     println!("{count} events");
     // Eight days ago, so that they are within the horizon and not in the future.

@@ -142,8 +142,11 @@ impl Committer {
         let kept: Vec<_> = self.lake.here()?.kept_rows(&self.store, &rows)?.into_iter().map(|row| (row, 1)).collect();
         let late = kept.iter().filter(|(row, _)| row.kind() == ViewKind::LateFact);
         self.late_kept = late.map(|(row, _)| row.key()).collect();
+        self.left = self.kept;
         if let Some(live) = &self.live {
-            live.advance(tick, &kept);
+            let (left, late): (Vec<_>, Vec<_>) = kept.iter().cloned().partition(|(row, _)| self.kept.holds(row));
+            live.recall(left.iter().map(|(row, _)| row));
+            live.advance(tick, &late);
         }
         rows.extend(kept);
         let mut digest = ViewDigest::default();

@@ -48,6 +48,17 @@ impl Committer {
         Ok(())
     }
 
+    /// Lets final rows leave the snapshot, once the store has committed all that was shown of them.
+    pub(super) fn leave(&mut self) {
+        if self.left == self.kept || !self.settled.is_empty() || self.unwritten.is_some() {
+            return;
+        }
+        self.left = self.kept;
+        if let Some(live) = &self.live {
+            live.leave(&self.kept);
+        }
+    }
+
     /// Leaves out what may not change: final rows, and those of late facts that have left the lake.
     pub(super) fn leave_out(&mut self, tick: Tick, changes: &mut Vec<(ViewRow, i64)>) {
         let left_out = self.kept.leave_out(changes);

@@ -90,9 +90,19 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Rows of a view whose bucket lies before this are final; `None` where none are.
+    pub fn before(&self, view: ViewKind) -> Option<EventTime> {
+        self.before.filter(|_| timed(view))
+    }
+
     /// Whether this row is final: no fact that is there says anything about it.
     pub fn holds(&self, row: &ViewRow) -> bool {
         self.before.is_some_and(|before| row.bucket() < before) && timed(row.kind())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sealed(before: EventTime) -> Self {
+        Self { before: Some(before) }
     }
 
     /// Leaves out the changes of final rows; returns how many these were.

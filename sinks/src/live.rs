@@ -220,6 +220,7 @@ impl Live {
 mod tests {
     use super::*;
     use crate::samples::{DAY, row};
+    use gemba_schemas::view::WorkerHour;
     use std::cell::RefCell;
     use std::collections::BTreeSet;
     use std::convert::Infallible;
@@ -244,7 +245,12 @@ mod tests {
     /// Rows of a view, of workers' hours and of a view without a time in its key, spread over three days.
     fn rows() -> Vec<ViewRow> {
         let of = |view| (0..60).map(move |key| row(view, key, key));
-        let mut all: Vec<_> = of(VISITS).chain(of(ViewKind::WorkerHour)).chain(of(ViewKind::LateFact)).collect();
+        // Sample rows are as large as they can be; these are added up.
+        let hours = of(ViewKind::WorkerHour).map(|row| match row {
+            ViewRow::WorkerHour(hour) => ViewRow::from(WorkerHour { units: 1, events: 2, ..hour }),
+            other => other,
+        });
+        let mut all: Vec<_> = of(VISITS).chain(hours).chain(of(ViewKind::LateFact)).collect();
         all.sort_by_key(|row| (row.kind(), row.bucket()));
         all
     }

@@ -42,5 +42,5 @@ pub use lake::{
 };
 pub use live::{Live, RowRange};
 pub use store::{Base, Epoch, EpochRow, PROBE_DAMAGED, Page, Pinned, RowQuery, Store, StoreReader, probe};
-pub use sums::WorkSum;
+pub use sums::{WorkByName, WorkSum};
 pub use verify::{Finding, Report, verify};

@@ -9,7 +9,7 @@
 //! the store before it leaves; what left never changes, neither there nor here.
 
 use crate::lake::Kept;
-use crate::sums::{Cut, WorkSum, WorkSums};
+use crate::sums::{Cut, WorkByName, WorkSum, WorkSums};
 use gemba_schemas::column::KeyPart;
 use gemba_schemas::id::Name;
 use gemba_schemas::time::{EventTime, Tick};
@@ -194,7 +194,7 @@ impl Live {
         views: &[ViewKind],
         (from, to): (EventTime, EventTime),
         older: impl FnMut(&RowRange, &mut dyn FnMut(&ViewRow)) -> Result<(), E>,
-    ) -> Result<(Tick, Vec<BTreeMap<&'static str, WorkSum>>), E> {
+    ) -> Result<(Tick, Vec<WorkByName>), E> {
         let cut = Cut::of(from, to);
         let mut sums: Vec<HashMap<Name, WorkSum>> = vec![HashMap::new(); views.len()];
         let snapshot = self.rows(&cut.edges_of(views), older, |row| {

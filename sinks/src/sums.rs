@@ -54,6 +54,9 @@ impl WorkSum {
     }
 }
 
+/// Sums by the name of a worker or station.
+pub type WorkByName = BTreeMap<&'static str, WorkSum>;
+
 /// Sums of names, in one day: of each also how many rows are in it.
 type Day = HashMap<Name, (WorkSum, i64)>;
 

@@ -1,5 +1,6 @@
-//! Sealing while clients report: facts behind the horizon leave correlate a day at a time, and the rows that followed from
-//! them stay as they are. See `gemba_sinks`' lake for which days these are.
+//! Sealing while clients report: facts behind the horizon leave correlate a day at a time. The rows that followed from them
+//! stay as they are in the store, and leave the snapshot when the store has committed them. See `gemba_sinks`' lake for which
+//! days these are.
 
 use super::Committer;
 use super::space::Writer;

@@ -9,9 +9,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::ViewKind;
-use gemba_sinks::{RowRange, WorkSum};
+use gemba_sinks::{RowRange, WorkByName, WorkSum};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Which hours.
@@ -48,6 +47,9 @@ fn seconds(micros: i64) -> f64 {
     micros as f64 / 1e6
 }
 
+/// Writes an answer of sums, one of each view.
+type Write = fn(Tick, &[WorkByName]) -> Response;
+
 /// The sums of workers, of stations, or of the floor.
 pub async fn productivity(
     State(shared): State<Arc<Shared>>,
@@ -56,7 +58,7 @@ pub async fn productivity(
 ) -> Result<Response, Problem> {
     let Query(range) = range.map_err(|e| Problem::bad("", e.body_text()))?;
     let (from, to) = range.bounds()?;
-    let (views, write): (&[ViewKind], fn(Tick, &[Sums]) -> Response) = match of.as_str() {
+    let (views, write): (&[ViewKind], Write) = match of.as_str() {
         "workers" => (&[ViewKind::WorkerHour], |tick, sums| {
             let workers = sums.iter().flatten().map(|(name, s)| Worker::of(name, s)).collect();
             axum::Json(Workers { tick, workers }).into_response()
@@ -66,7 +68,7 @@ pub async fn productivity(
             axum::Json(Stations { tick, stations }).into_response()
         }),
         "floor" => (&[ViewKind::WorkerHour, ViewKind::StationHour], |tick, sums| {
-            let of = |i| sums.get(i).into_iter().flat_map(Sums::values);
+            let of = |i| sums.get(i).into_iter().flat_map(WorkByName::values);
             axum::Json(Floor::of(tick, of(0), of(1))).into_response()
         }),
         other => {
@@ -81,9 +83,6 @@ pub async fn productivity(
     })
     .await
 }
-
-/// Sums by name.
-type Sums = BTreeMap<&'static str, WorkSum>;
 
 #[derive(Serialize)]
 struct Workers<'a> {

@@ -109,6 +109,8 @@ pub struct Committer {
     retracted: HashSet<(Name, Generation)>,
     /// Which rows are final, because facts that they follow from have left.
     kept: Kept,
+    /// Those of them that have left the snapshot.
+    left: Kept,
     /// Days that are sealed and still in correlate, and the tick at which the last one left.
     sealing: VecDeque<SealedDay>,
     sealing_tick: Tick,
@@ -136,6 +138,7 @@ impl Committer {
         let tick = last_epoch.as_ref().map(|e| e.tick).max(lake.epoch().map(|e| e.tick));
         Ok(Self {
             kept: lake.kept(),
+            left: Kept::default(),
             lake_now: lake.epoch().map(|e| e.now),
             sealing: VecDeque::new(),
             sealing_tick: 0,
@@ -282,6 +285,7 @@ impl Committer {
                 self.or_wait(Writer::Store, committed)?;
                 epoch_began = Instant::now();
             }
+            self.leave();
             self.publish_when_due(freshness)?;
         }
         self.commit()?;

@@ -8,7 +8,7 @@ use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::score::Score;
 use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{ViewKind, ViewRow, VisitEnd, ZoneVisit};
-use gemba_sinks::{Entry, Epoch, Journal, Lake, Publish, SinkError, Store};
+use gemba_sinks::{Entry, Epoch, FinalRows, Journal, Lake, Publish, SinkError, Store};
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -131,7 +131,9 @@ fn main() -> Result<(), SinkError> {
     })?;
     println!("  after a small replay: peak memory {}", peak());
 
-    report("rebuild with 50,000 rows", || store.rebuild(&epoch(41, (0..50_000).map(|n| (visit(n, 1), 1)).collect())))?;
+    report("rebuild with 50,000 rows", || {
+        store.rebuild(&epoch(41, (0..50_000).map(|n| (visit(n, 1), 1)).collect()), &FinalRows::default())
+    })?;
     let (mut times, mut cpu) = (Vec::new(), Vec::new());
     for tick in 0..50u64 {
         let rows = (0..150).map(|n| (tick * 150 + n) * 5);

@@ -37,10 +37,10 @@ pub use error::SinkError;
 pub use files::Damage;
 pub use journal::{DamagedRange, Entry, Journal, Withdrawal};
 pub use lake::{
-    Amount, DiffOptions, EventRange, Kept, Lake, Leaving, MOST_WITHDRAWN, Publish, SealedDay, ViewDiff, diff,
-    diff_with, query, query_as_of,
+    Amount, DiffOptions, EventRange, FinalRows, Kept, Lake, Leaving, MOST_WITHDRAWN, Publish, SealedDay, ViewDiff,
+    diff, diff_with, query, query_as_of,
 };
-pub use live::Live;
+pub use live::{Live, RowRange};
 pub use store::{Base, Epoch, EpochRow, PROBE_DAMAGED, Page, Pinned, RowQuery, Store, StoreReader, probe};
-pub use sums::WorkSum;
+pub use sums::{WorkByName, WorkSum};
 pub use verify::{Finding, Report, verify};

@@ -1,20 +1,16 @@
 //! Looking after a data directory for years, through the binary: a damaged store comes back, nothing wrong goes
 //! unnamed, what is old leaves, and the past can be asked.
 
-use crate::command::{Ended, gemba, interrupt, kill, soon, sql, start, write};
-use crate::endpoint::{address, get, ready, send};
+use crate::command::{Ended, gemba, interrupt, kill, sql, start, write};
+use crate::endpoint::{address, ready, send};
 use crate::footage::{Clip, clip};
-use gemba_schemas::fact::{Activity, ActivityState, Fact};
-use gemba_schemas::id::FactId;
-use gemba_schemas::score::Score;
-use gemba_schemas::time::{EventTime, Micros};
-use gemba_sinks::{Entry, Journal};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
-const CLIENTS: &str = r#"
+/// A site with one of each that clients report of.
+pub const CLIENTS: &str = r#"
 [site]
 name = "Hall 2"
 time_zone = "Asia/Kolkata"
@@ -39,7 +35,8 @@ fn ago(seconds: i64) -> String {
     gemba_schemas::time::EventTime((now - seconds) * 1_000_000).rfc3339()
 }
 
-fn serving(at: &Path, work: impl FnOnce(&str)) -> crate::command::Running {
+/// Serves `data` while `work` is done.
+pub fn serving(at: &Path, work: impl FnOnce(&str)) -> crate::command::Running {
     serving_from(at, "data", work)
 }
 
@@ -74,8 +71,9 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// What `gemba verify` says.
 #[track_caller]
-fn verify(at: &Path, data: &str, code: i32) -> Value {
+pub fn verify(at: &Path, data: &str, code: i32) -> Value {
     gemba(at, &["verify", "--out", data, "--json"]).with(code).json()
 }
 
@@ -341,110 +339,5 @@ fn the_past_is_answered_as_it_was_reported() {
     let before = sql(&at.join("data"), count);
     gemba(at, &["rebuild", "--site", "site.toml", "--out", "data"]).with(0);
     assert_eq!(sql(&at.join("data"), count), before);
-    verify(at, "data", 0);
-}
-
-/// Facts of the journal as they were accepted long ago: a client's clock cannot be turned back over HTTP.
-fn long_ago(at: &Path, days: impl Iterator<Item = i64>, each: i64) -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() as i64;
-    let mut facts = Vec::new();
-    for day in days {
-        for n in 0..each {
-            let ts = EventTime((now - day * 86_400 + 60 * n) * 1_000_000);
-            facts.push(Fact::from(Activity {
-                id: FactId((1 + day * 10_000 + n) as u64),
-                received_at: ts + Micros::from_secs(1),
-                ts,
-                worker: "W1".into(),
-                station: "S3".into(),
-                state: ActivityState::Working,
-                confidence: Score(9_000),
-                model: "m".into(),
-                model_version: "1".into(),
-                request: String::new(),
-            }));
-        }
-    }
-    let count = facts.len() as i64;
-    let mut journal = Journal::open(&at.join("data/journal")).expect("a journal");
-    journal.append(&[Entry::Facts(facts)]).expect("appended");
-    count
-}
-
-/// Events and seconds of work of all time, as the endpoint adds them up.
-fn all_time(address: &str) -> (i64, f64) {
-    let floor = get(address, "/api/v1/productivity/floor", &[]).json();
-    (floor["events"].as_i64().expect("a number"), floor["active_s"].as_f64().expect("a number"))
-}
-
-#[test]
-fn sealed_months_leave_memory_and_their_rows_stay() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let at = folder.path();
-    let site = CLIENTS.replace("[[worker]]", "[data]\nfreshness = \"100ms\"\n\n[[worker]]");
-    write(at, "site.toml", &site);
-    let recent = 3;
-    let events = long_ago(at, [200, 199, 150, 120, 90].into_iter().chain(1..=recent), 20);
-    let manifest = || std::fs::read_to_string(at.join("data/lake/manifest.json")).unwrap_or_default();
-    let digest = || serde_json::from_str::<Value>(&manifest()).expect("JSON")["epoch"]["digest"].clone();
-    let total = (events, events as f64 * 300.0);
-    let late = |address: &str| {
-        let body = format!(
-            r#"{{"timestamp":"{}","worker_id":"W1","workstation_id":"S3","event_type":"working"}}"#,
-            "2024-02-29T10:00:00Z"
-        );
-        send(address, "POST", "/api/v1/events", &body).json()["status"].clone()
-    };
-
-    let server = serving(at, |address| {
-        soon("nothing was sealed", || manifest().contains("sealed_from"));
-        // Until every sealed day has left, and after.
-        for _ in 0..20 {
-            assert_eq!(all_time(address), total);
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        assert_eq!(late(address), "late");
-        assert_eq!(all_time(address), total);
-    });
-    assert!(!interrupt(server).with(0).err.contains("WARN"), "nothing that is final was to be changed");
-    verify(at, "data", 0);
-    let before = digest();
-
-    // Sealed facts are not loaded; every row is as it was.
-    let server = serving(at, |address| assert_eq!(all_time(address), total));
-    interrupt(server).with(0);
-    assert_eq!(digest(), before);
-
-    // A late fact of a sealed month may come again, and is known.
-    let server = serving(at, |address| {
-        assert_eq!(late(address), "duplicate");
-        // Other rules change what is not sealed, and nothing else.
-        write(at, "site.toml", site.replace("[[worker]]", "[productivity]\nevent_duration = \"60s\"\n\n[[worker]]"));
-        assert_eq!(send(address, "POST", "/api/v1/reload", "").status, 200);
-        assert_eq!(all_time(address), (events, ((events - 20 * recent) * 300 + 20 * recent * 60) as f64));
-    });
-    kill(server);
-    let server = serving(at, |address| {
-        assert_eq!(all_time(address), (events, ((events - 20 * recent) * 300 + 20 * recent * 60) as f64));
-        soon("the lake lags", || sql(&at.join("data"), "SELECT count(*) AS n FROM late_facts")[0]["n"] == 1);
-        assert_eq!(late(address), "duplicate");
-    });
-    interrupt(server).with(0);
-    let stored = || sql(&at.join("data"), "SELECT count(*) AS n FROM activity WHERE ts < '2024-03-01'")[0]["n"].clone();
-    assert_eq!(stored(), 1);
-    verify(at, "data", 0);
-
-    // It can be deleted all the same, and is not known any more then.
-    let server = serving(at, |address| {
-        let range = "from=2024-02-29T00:00:00Z&to=2024-03-01T00:00:00Z";
-        assert_eq!(send(address, "DELETE", &format!("/api/v1/events?{range}"), "").json()["deleted"], 1);
-    });
-    kill(server);
-    let server = serving(at, |address| {
-        soon("the lake lags", || sql(&at.join("data"), "SELECT count(*) AS n FROM late_facts")[0]["n"] == 0);
-        assert_eq!(late(address), "late");
-    });
-    interrupt(server).with(0);
-    assert_eq!(stored(), 1);
     verify(at, "data", 0);
 }

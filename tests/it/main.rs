@@ -24,4 +24,5 @@ mod golden_data;
 mod keep;
 mod power;
 mod replay;
+mod sealed;
 mod station;

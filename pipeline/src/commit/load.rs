@@ -6,7 +6,6 @@ use gemba_schemas::fact::{Coverage, Fact};
 use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::rule::{self, Rule};
 use gemba_schemas::time::{EventTime, Tick};
-use gemba_schemas::view::ViewKind;
 use gemba_sinks::{Entry, SinkError, ViewDigest, Withdrawal};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering::Relaxed;
@@ -139,15 +138,23 @@ impl Committer {
     fn settle_loaded(&mut self, tick: Tick, seq: u64) -> Result<(), SinkError> {
         self.complete = None;
         let mut rows = std::mem::take(&mut self.settled);
-        let kept: Vec<_> = self.lake.here()?.kept_rows(&self.store, &rows)?.into_iter().map(|row| (row, 1)).collect();
-        let late = kept.iter().filter(|(row, _)| row.kind() == ViewKind::LateFact);
-        self.late_kept = late.map(|(row, _)| row.key()).collect();
+        // What is final stays where it is: here it is only counted.
+        let lake = self.lake.here()?;
+        let finals = lake.final_rows(&self.store, &mut |rows| {
+            if let Some(live) = &self.live {
+                live.recall(rows.iter());
+            }
+        })?;
+        let late: Vec<_> = lake.late_rows(&self.store, &rows)?.into_iter().map(|row| (row, 1)).collect();
+        self.late_kept = late.iter().map(|(row, _)| row.key()).collect();
         if let Some(live) = &self.live {
-            live.advance(tick, &kept);
+            live.advance(tick, &late);
         }
-        rows.extend(kept);
-        let mut digest = ViewDigest::default();
-        rows.iter().for_each(|(row, diff)| digest.update(row, *diff));
+        self.left = self.kept;
+        rows.extend(late);
+        let mut derived = ViewDigest::default();
+        rows.iter().for_each(|(row, diff)| derived.update(row, *diff));
+        let digest = ViewDigest::total([&finals.digest(), &derived]);
         let current = self.last_epoch.as_ref().is_some_and(|e| {
             e.digest == digest.hex()
                 && e.rules == self.rules_at(tick).as_str()
@@ -162,6 +169,9 @@ impl Committer {
             }
             return Ok(());
         }
+        if !finals.are_in_store() {
+            lake.final_rows(&self.store, &mut |more| rows.extend(more.into_iter().map(|row| (row, 1))))?;
+        }
         if self.last_epoch.is_none() && rows.is_empty() && self.unpublished.waiting() == 0 {
             return Ok(());
         }
@@ -173,7 +183,7 @@ impl Committer {
         self.unpublished.dirty.extend(self.lake.here()?.partitions(&self.store)?);
         self.unpublished.dirty.extend(rows.iter().map(|(row, _)| (row.kind(), row.bucket().date())));
         self.progress.row_changes.fetch_add(rows.len() as u64, Relaxed);
-        self.store.rebuild(&self.epoch(tick, seq, rows))?;
+        self.store.rebuild(&self.epoch(tick, seq, rows), &finals)?;
         self.progress.committed_tick.store(tick, Relaxed);
         self.last_epoch = self.store.last_epoch()?;
         Ok(())

@@ -1,5 +1,6 @@
-//! Sealing while clients report: facts behind the horizon leave correlate a day at a time, and the rows that followed from
-//! them stay as they are. See `gemba_sinks`' lake for which days these are.
+//! Sealing while clients report: facts behind the horizon leave correlate a day at a time. The rows that followed from them
+//! stay as they are in the store, and leave the snapshot when the store has committed them. See `gemba_sinks`' lake for which
+//! days these are.
 
 use super::Committer;
 use super::space::Writer;
@@ -8,6 +9,9 @@ use gemba_schemas::fact::HORIZON;
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
 use gemba_sinks::SinkError;
+
+/// Sealed days that may wait in memory for a pause.
+const BEHIND: usize = 8;
 
 impl Committer {
     /// Seals what may be. What the lake lists is what correlate holds only when no deletion is on its way there.
@@ -31,7 +35,9 @@ impl Committer {
 
     /// Takes the next sealed day out of correlate, when nobody else is waiting for it.
     pub(super) fn seal_day(&mut self) -> Result<(), SinkError> {
-        if !self.in_flight.is_empty() || !self.lake.is_here() {
+        // Where reports never pause, sealing that falls behind goes between them: memory depends on it.
+        let may_wait = self.sealing.len() < BEHIND;
+        if (may_wait && !self.in_flight.is_empty()) || !self.lake.is_here() {
             return Ok(());
         }
         let Some(day) = self.sealing.front() else { return Ok(()) };
@@ -46,6 +52,17 @@ impl Committer {
         self.in_flight.push_back((tick, self.journal.last(), 0));
         self.send(Feed { tick, facts, closes: true, ..Feed::default() });
         Ok(())
+    }
+
+    /// Lets final rows leave the snapshot, once the store has committed all that was shown of them.
+    pub(super) fn leave(&mut self) {
+        if self.left == self.kept || !self.settled.is_empty() || self.unwritten.is_some() {
+            return;
+        }
+        self.left = self.kept;
+        if let Some(live) = &self.live {
+            live.leave(&self.kept);
+        }
     }
 
     /// Leaves out what may not change: final rows, and those of late facts that have left the lake.

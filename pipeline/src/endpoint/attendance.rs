@@ -1,10 +1,12 @@
-//! `/api/v1/attendance/summary`: days by status over a range, per employee and in all, from the snapshot.
+//! `/api/v1/attendance/summary`: days by status over a range, per employee and in all, from the
+//! snapshot and, of months that are final, the store.
 
 use super::work::Range;
-use super::{Problem, Shared};
+use super::{Problem, Shared, older};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use gemba_schemas::view::{AttendanceDay, AttendanceStatus, ViewKind, ViewRow};
+use gemba_sinks::RowRange;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,16 +51,23 @@ pub async fn summary(
 ) -> Result<Response, Problem> {
     let Query(range) = range.map_err(|e| Problem::bad("", e.body_text()))?;
     let (from, to) = range.bounds()?;
-    let snapshot = shared.live.read();
-    let (mut all, mut employees) = (Days::default(), BTreeMap::<&str, Days>::new());
-    for row in snapshot.rows(ViewKind::AttendanceDay, from, to) {
-        if let ViewRow::AttendanceDay(row) = row {
-            all.add(row);
-            employees.entry(row.employee.as_str()).or_default().add(row);
-        }
-    }
-    let employees: serde_json::Map<_, _> = employees.iter().map(|(name, days)| ((*name).into(), days.json())).collect();
-    Ok(axum::Json(json!({ "tick": snapshot.tick(), "summary": all.json(), "employees": employees })).into_response())
+    let days = RowRange { view: ViewKind::AttendanceDay, from, to };
+    older::answer(shared, &[days], move |shared| {
+        let (mut all, mut employees) = (Days::default(), BTreeMap::<&str, Days>::new());
+        let older = |range: &RowRange, f: &mut dyn FnMut(&ViewRow)| shared.older(range, f);
+        let snapshot = shared.live.rows(&[days], older, |row| {
+            if let ViewRow::AttendanceDay(row) = row {
+                all.add(row);
+                employees.entry(row.employee.as_str()).or_default().add(row);
+            }
+        })?;
+        let tick = snapshot.tick();
+        drop(snapshot);
+        let employees: serde_json::Map<_, _> =
+            employees.iter().map(|(name, days)| ((*name).into(), days.json())).collect();
+        Ok(axum::Json(json!({ "tick": tick, "summary": all.json(), "employees": employees })).into_response())
+    })
+    .await
 }
 
 #[cfg(test)]

@@ -6,11 +6,12 @@
 //! * PSI: Σ (p − q) ln(p/q), the population stability index; above 0.2 is usually taken for a shift;
 //! * JS: the mean KL of both to their middle (Lin 1991), at most ln 2.
 
-use super::{Problem, Shared};
+use super::{Problem, Shared, older};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{CONFIDENCE_BINS, DriftHour, ViewKind, ViewRow};
+use gemba_sinks::RowRange;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -88,69 +89,88 @@ pub async fn drift(
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(asked) = asked.map_err(|e| Problem::bad("", e.body_text()))?;
-    let snapshot = shared.live.read();
-    let newest = snapshot.rows(ViewKind::DriftHour, EventTime::MIN, EventTime::MAX).next_back();
     let at = match &asked.at {
         Some(text) => EventTime::parse(text)
             .ok_or_else(|| Problem::bad("at", format!("`{text}` is no instant; write RFC 3339")))?,
         // The end of the newest hour.
-        None => newest.map_or(EventTime::default(), |row| row.bucket() + Micros::HOUR),
+        None => shared.live.read().newest(ViewKind::DriftHour).map_or(EventTime::default(), |b| b + Micros::HOUR),
     };
-    let mut sources: BTreeMap<&'static str, Vec<&DriftHour>> = BTreeMap::new();
-    for row in snapshot.rows(ViewKind::DriftHour, at - CURRENT - BASELINE, at) {
-        if let ViewRow::DriftHour(row) = row
-            && asked.source.as_deref().is_none_or(|source| row.source.as_str() == source)
-        {
-            sources.entry(row.source.as_str()).or_default().push(row);
-        }
-    }
-    let sources: Vec<_> = sources.iter().map(|(source, rows)| statistics(source, rows, at)).collect();
-    Ok(axum::Json(json!({ "tick": snapshot.tick(), "at": at.rfc3339(), "sources": sources })).into_response())
+    let hours = RowRange { view: ViewKind::DriftHour, from: at - CURRENT - BASELINE, to: at };
+    older::answer(shared, &[hours], move |shared| {
+        let mut sources: BTreeMap<&'static str, Source> = BTreeMap::new();
+        let older = |range: &RowRange, f: &mut dyn FnMut(&ViewRow)| shared.older(range, f);
+        let snapshot = shared.live.rows(&[hours], older, |row| {
+            if let ViewRow::DriftHour(row) = row
+                && asked.source.as_deref().is_none_or(|source| row.source.as_str() == source)
+            {
+                sources.entry(row.source.as_str()).or_default().add(row, at);
+            }
+        })?;
+        let tick = snapshot.tick();
+        drop(snapshot);
+        let sources: Vec<_> = sources.iter().map(|(name, source)| source.statistics(name)).collect();
+        Ok(axum::Json(json!({ "tick": tick, "at": at.rfc3339(), "sources": sources })).into_response())
+    })
+    .await
 }
 
-fn statistics(source: &str, rows: &[&DriftHour], at: EventTime) -> Value {
-    let (mut current, mut baseline, mut hour) = (Reports::default(), Reports::default(), Reports::default());
-    let mut versions: BTreeMap<(&str, &str), Reports> = BTreeMap::new();
-    for row in rows {
-        (if row.hour >= at - CURRENT { &mut current } else { &mut baseline }).add(row);
+/// What one source reports.
+#[derive(Debug, Default)]
+struct Source {
+    hour: Reports,
+    current: Reports,
+    baseline: Reports,
+    /// By model and version.
+    versions: BTreeMap<(&'static str, &'static str), Reports>,
+}
+
+impl Source {
+    fn add(&mut self, row: &DriftHour, at: EventTime) {
+        (if row.hour >= at - CURRENT { &mut self.current } else { &mut self.baseline }).add(row);
         if row.hour >= at - Micros::HOUR {
-            hour.add(row);
+            self.hour.add(row);
         }
-        versions.entry((row.model.as_str(), row.model_version.as_str())).or_default().add(row);
+        self.versions.entry((row.model.as_str(), row.model_version.as_str())).or_default().add(row);
     }
-    let types: Vec<&str> = current.types.keys().chain(baseline.types.keys()).copied().collect();
-    let types: std::collections::BTreeSet<_> = types.into_iter().collect();
-    let of =
-        |reports: &Reports| -> Vec<u64> { types.iter().map(|t| reports.types.get(t).copied().unwrap_or(0)).collect() };
-    // Without one of the two there is nothing to compare.
-    let both = current.count > 0 && baseline.count > 0;
-    let against =
-        |a: &[u64], b: &[u64]| both.then(|| divergence(a, b)).map(|d| json!({ "kl": d.kl, "psi": d.psi, "js": d.js }));
-    let activity: u64 = ["working", "idle", "absent"].iter().filter_map(|t| current.types.get(t)).sum();
-    let working = current.types.get("working").copied().unwrap_or(0);
-    let mut compared: Vec<_> = versions.iter().collect();
-    compared.sort_by_key(|(name, reports)| (std::cmp::Reverse(reports.count), **name));
-    let versions: Vec<_> = compared
-        .iter()
-        .map(|((model, version), reports)| {
-            let z = compared.first().filter(|(first, _)| *first != &(*model, *version));
-            json!({
-                "model": model, "model_version": version, "count": reports.count, "mean_confidence": reports.mean(),
-                "z_against_first": z.and_then(|(_, first)| two_sample(reports, first)),
+
+    fn statistics(&self, source: &str) -> Value {
+        let Self { hour, current, baseline, versions } = self;
+        let types: Vec<&str> = current.types.keys().chain(baseline.types.keys()).copied().collect();
+        let types: std::collections::BTreeSet<_> = types.into_iter().collect();
+        let of = |reports: &Reports| -> Vec<u64> {
+            types.iter().map(|t| reports.types.get(t).copied().unwrap_or(0)).collect()
+        };
+        // Without one of the two there is nothing to compare.
+        let both = current.count > 0 && baseline.count > 0;
+        let against = |a: &[u64], b: &[u64]| {
+            both.then(|| divergence(a, b)).map(|d| json!({ "kl": d.kl, "psi": d.psi, "js": d.js }))
+        };
+        let activity: u64 = ["working", "idle", "absent"].iter().filter_map(|t| current.types.get(t)).sum();
+        let working = current.types.get("working").copied().unwrap_or(0);
+        let mut compared: Vec<_> = versions.iter().collect();
+        compared.sort_by_key(|(name, reports)| (std::cmp::Reverse(reports.count), **name));
+        let versions: Vec<_> = compared
+            .iter()
+            .map(|((model, version), reports)| {
+                let z = compared.first().filter(|(first, _)| *first != &(*model, *version));
+                json!({
+                    "model": model, "model_version": version, "count": reports.count, "mean_confidence": reports.mean(),
+                    "z_against_first": z.and_then(|(_, first)| two_sample(reports, first)),
+                })
             })
+            .collect();
+        json!({
+            "source": source,
+            "last_hour": { "count": hour.count, "mean_confidence": hour.mean(), "unsure": hour.mean().map(|m| m < 0.80) },
+            "last_24_hours": { "count": current.count, "mean_confidence": current.mean(), "event_types": current.types },
+            "baseline": { "count": baseline.count, "mean_confidence": baseline.mean(), "event_types": baseline.types },
+            "event_types": against(&of(current), &of(baseline)),
+            "confidence": against(&current.bins, &baseline.bins),
+            "working_share": (activity > 0).then(|| working as f64 / activity as f64),
+            "reports_per_minute": current.count as f64 / (24.0 * 60.0),
+            "versions": versions,
         })
-        .collect();
-    json!({
-        "source": source,
-        "last_hour": { "count": hour.count, "mean_confidence": hour.mean(), "unsure": hour.mean().map(|m| m < 0.80) },
-        "last_24_hours": { "count": current.count, "mean_confidence": current.mean(), "event_types": current.types },
-        "baseline": { "count": baseline.count, "mean_confidence": baseline.mean(), "event_types": baseline.types },
-        "event_types": against(&of(&current), &of(&baseline)),
-        "confidence": against(&current.bins, &baseline.bins),
-        "working_share": (activity > 0).then(|| working as f64 / activity as f64),
-        "reports_per_minute": current.count as f64 / (24.0 * 60.0),
-        "versions": versions,
-    })
+    }
 }
 
 #[cfg(test)]

@@ -109,9 +109,7 @@ async fn report(
     let mut answer = fact_json(&fact);
     answer["status"] = state.into();
     if let Some((kind, is_its)) = view(&fact) {
-        let snapshot = shared.live.read();
-        let row = snapshot.rows(kind, EventTime::MIN, EventTime::MAX).rev().find(|row| is_its(row, &fact));
-        answer[kind.table_name()] = row.map_or(Value::Null, row_json);
+        answer[kind.table_name()] = shared.shows(kind, &fact, is_its).as_ref().map_or(Value::Null, row_json);
     }
     Ok((status, axum::Json(answer)).into_response())
 }

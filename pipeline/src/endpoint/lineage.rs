@@ -13,6 +13,7 @@ use gemba_schemas::rule::{AlertKind, Rule, StationZoneRule};
 use gemba_schemas::site::Site;
 use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{ViewKind, ViewRow};
+use gemba_sinks::RowRange;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -33,32 +34,38 @@ pub async fn facts(
     let Some(kind) = ViewKind::by_name(&view) else {
         return Err(Problem::new(StatusCode::NOT_FOUND, Some("view"), format!("no view is called `{view}`")));
     };
-    let parts: Vec<&str> = key.split('~').collect();
-    let row = {
-        let snapshot = shared.live.read();
-        snapshot.rows(kind, EventTime::MIN, EventTime::MAX).find(|row| is_key(&row.key(), &parts)).cloned()
-    };
-    let Some(row) = row else {
-        let columns = kind.table().key.join("~");
-        let message = format!("{view} has no row with the key `{key}`; a key is {columns}");
-        return Err(Problem::new(StatusCode::NOT_FOUND, Some("key"), message));
-    };
-    let lake = shared.lake.clone();
-    let facts = tokio::task::spawn_blocking(move || {
+    let found = tokio::task::spawn_blocking(move || {
+        let missing = || {
+            let columns = kind.table().key.join("~");
+            let message = format!("{} has no row with the key `{key}`; a key is {columns}", kind.table_name());
+            Problem::new(StatusCode::NOT_FOUND, Some("key"), message)
+        };
+        let parts: Vec<&str> = key.split('~').collect();
+        let range = range_of(kind, &parts).ok_or_else(missing)?;
+        let row = shared.find(&range, |row| is_key(&row.key(), &parts))?.ok_or_else(missing)?;
         let mut facts = Map::new();
         for (kind, condition) in under(&row, &shared.stations) {
             let table = kind.table();
             let sql = format!("FROM {} WHERE {condition} ORDER BY {} LIMIT {LIMIT}", table.name, table.bucket);
-            let batches = gemba_sinks::query(&lake, &sql)?;
+            let batches = gemba_sinks::query(&shared.lake, &sql)
+                .map_err(|e| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, None, e.to_string()))?;
             facts.insert(table.name.into(), super::batches_json(&batches));
         }
-        Ok::<_, gemba_sinks::SinkError>(facts)
+        Ok(json!({ "view": kind.table_name(), "key": key, "facts": Value::Object(facts) }))
     });
-    let facts = facts
-        .await
-        .map_err(|_| Problem::ending())?
-        .map_err(|e| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, None, e.to_string()))?;
-    Ok(axum::Json(json!({ "view": view, "key": key, "facts": Value::Object(facts) })).into_response())
+    let found: Result<Value, Problem> = found.await.map_err(|_| Problem::ending())?;
+    Ok(axum::Json(found?).into_response())
+}
+
+/// Where the row of a key lies: where its bucket is in it, there only; `None` where that is no instant.
+fn range_of(view: ViewKind, parts: &[&str]) -> Option<RowRange> {
+    let table = view.table();
+    let Some(place) = table.key.iter().position(|column| *column == table.bucket) else {
+        return Some(RowRange::all(view));
+    };
+    let text = parts.get(place)?;
+    let from = text.parse().ok().map(EventTime).or_else(|| EventTime::parse(text))?;
+    Some(RowRange { view, from, to: EventTime(from.0.saturating_add(1)) })
 }
 
 fn is_key(key: &[KeyPart], parts: &[&str]) -> bool {

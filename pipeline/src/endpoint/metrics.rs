@@ -106,6 +106,12 @@ pub async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
             "gauge",
             progress.unpublished.load(Relaxed) as f64,
         ),
+        (
+            "gemba_snapshot_rows",
+            "Rows of views that are held in memory: those that are not final yet.",
+            "gauge",
+            shared.live.read().rows_held() as f64,
+        ),
     ] {
         head(&mut out, name, help, kind);
         let _ = writeln!(out, "{name} {value}");

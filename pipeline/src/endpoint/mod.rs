@@ -1,5 +1,5 @@
-//! The HTTP endpoint: thin. It reads what the store has committed, whole epochs only, and computes nothing
-//! that a view should hold. Bound to loopback.
+//! The HTTP endpoint: thin. It reads the live snapshot and what the store has committed, whole ticks and epochs only, and
+//! computes nothing that a view should hold. Bound to loopback.
 //!
 //! | route | what |
 //! |---|---|
@@ -29,6 +29,7 @@ mod events;
 mod lineage;
 mod many;
 mod metrics;
+mod older;
 mod openapi;
 mod page;
 mod quality;

@@ -8,11 +8,12 @@
 //!
 //! The overall status of a camera, and of the site, is the worst of these.
 
-use super::{Problem, Shared};
+use super::{Problem, Shared, older};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{QualityCamera, QualityHour, ViewKind, ViewRow};
+use gemba_sinks::RowRange;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -94,35 +95,42 @@ pub async fn quality(
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(asked) = asked.map_err(|e| Problem::bad("", e.body_text()))?;
-    let snapshot = shared.live.read();
-    let cameras = snapshot.rows(ViewKind::QualityCamera, EventTime::MIN, EventTime::MAX);
-    let cameras: Vec<&QualityCamera> =
-        cameras.filter_map(|row| if let ViewRow::QualityCamera(row) = row { Some(row) } else { None }).collect();
     let at = match &asked.at {
         Some(text) => EventTime::parse(text)
             .ok_or_else(|| Problem::bad("at", format!("`{text}` is no instant; write RFC 3339")))?,
         // The end of the newest activity's hour.
-        None => cameras.iter().map(|c| c.last_activity + Micros::HOUR).max().unwrap_or_default(),
+        None => shared.live.read().newest(ViewKind::QualityCamera).map_or(EventTime::default(), |b| b + Micros::HOUR),
     };
-    let mut days: BTreeMap<&str, [Sum; TREND as usize]> = BTreeMap::new();
-    for row in snapshot.rows(ViewKind::QualityHour, at - Micros(DAY.0 * TREND), at) {
-        if let ViewRow::QualityHour(row) = row {
-            let ago = ((at - row.hour).0 - 1).div_euclid(DAY.0).clamp(0, TREND - 1) as usize;
-            days.entry(row.camera.as_str()).or_default()[ago].add(row);
-        }
-    }
-    let mut worst = Status::Healthy;
-    let cameras: serde_json::Map<String, Value> = cameras
-        .iter()
-        .map(|camera| {
-            let days = days.get(camera.camera.as_str()).copied().unwrap_or_default();
-            let (status, value) = of_camera(camera, &days, at);
-            worst = worst.max(status);
-            (camera.camera.as_str().into(), value)
-        })
-        .collect();
-    let answer = json!({ "tick": snapshot.tick(), "at": at.rfc3339(), "status": worst, "cameras": cameras });
-    Ok(axum::Json(answer).into_response())
+    // The cameras' own rows have no time in their key: they are in the snapshot, as of the same tick.
+    let hours = RowRange { view: ViewKind::QualityHour, from: at - Micros(DAY.0 * TREND), to: at };
+    let ranges = [hours, RowRange::all(ViewKind::QualityCamera)];
+    older::answer(shared, &ranges, move |shared| {
+        let (mut cameras, mut days) = (Vec::new(), BTreeMap::<&str, [Sum; TREND as usize]>::new());
+        let older = |range: &RowRange, f: &mut dyn FnMut(&ViewRow)| shared.older(range, f);
+        let snapshot = shared.live.rows(&ranges, older, |row| match row {
+            ViewRow::QualityHour(row) => {
+                let ago = ((at - row.hour).0 - 1).div_euclid(DAY.0).clamp(0, TREND - 1) as usize;
+                days.entry(row.camera.as_str()).or_default()[ago].add(row);
+            }
+            ViewRow::QualityCamera(row) => cameras.push(row.clone()),
+            _ => {}
+        })?;
+        let tick = snapshot.tick();
+        drop(snapshot);
+        let mut worst = Status::Healthy;
+        let cameras: serde_json::Map<String, Value> = cameras
+            .iter()
+            .map(|camera| {
+                let days = days.get(camera.camera.as_str()).copied().unwrap_or_default();
+                let (status, value) = of_camera(camera, &days, at);
+                worst = worst.max(status);
+                (camera.camera.as_str().into(), value)
+            })
+            .collect();
+        let answer = json!({ "tick": tick, "at": at.rfc3339(), "status": worst, "cameras": cameras });
+        Ok(axum::Json(answer).into_response())
+    })
+    .await
 }
 
 fn of_camera(camera: &QualityCamera, days: &[Sum], at: EventTime) -> (Status, Value) {

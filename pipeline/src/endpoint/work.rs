@@ -1,14 +1,15 @@
-//! `/api/v1/productivity/…`: sums of the hours of workers, stations and the floor over any range, from the snapshot.
+//! `/api/v1/productivity/…`: sums of the hours of workers, stations and the floor over any range, from the snapshot;
+//! where the range cuts through a day whose rows are final, that day's rows from the store.
 //!
 //! The bucket views hold sums; shares and rates are taken here, of the sums.
 
-use super::{Problem, Shared};
+use super::{Problem, Shared, older};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::ViewKind;
-use gemba_sinks::WorkSum;
+use gemba_sinks::{RowRange, WorkByName, WorkSum};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -46,6 +47,9 @@ fn seconds(micros: i64) -> f64 {
     micros as f64 / 1e6
 }
 
+/// Writes an answer of sums, one of each view.
+type Write = fn(Tick, &[WorkByName]) -> Response;
+
 /// The sums of workers, of stations, or of the floor.
 pub async fn productivity(
     State(shared): State<Arc<Shared>>,
@@ -53,34 +57,31 @@ pub async fn productivity(
     range: Result<Query<Range>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(range) = range.map_err(|e| Problem::bad("", e.body_text()))?;
-    let bounds = range.bounds()?;
-    let snapshot = shared.live.read();
-    let of_view = |view| snapshot.work(view, bounds.0, bounds.1);
-    let tick = snapshot.tick();
-    // The answer is written when the snapshot is not held any more.
-    match of.as_str() {
-        "workers" => {
-            let sums = of_view(ViewKind::WorkerHour);
-            drop(snapshot);
-            let workers = sums.iter().map(|(name, s)| Worker::of(name, s)).collect();
-            Ok(axum::Json(Workers { tick, workers }).into_response())
-        }
-        "stations" => {
-            let sums = of_view(ViewKind::StationHour);
-            drop(snapshot);
-            let stations = sums.iter().map(|(name, s)| Station::of(name, s)).collect();
-            Ok(axum::Json(Stations { tick, stations }).into_response())
-        }
-        "floor" => {
-            let (workers, stations) = (of_view(ViewKind::WorkerHour), of_view(ViewKind::StationHour));
-            drop(snapshot);
-            Ok(axum::Json(Floor::of(tick, workers.values(), stations.values())).into_response())
-        }
+    let (from, to) = range.bounds()?;
+    let (views, write): (&[ViewKind], Write) = match of.as_str() {
+        "workers" => (&[ViewKind::WorkerHour], |tick, sums| {
+            let workers = sums.iter().flatten().map(|(name, s)| Worker::of(name, s)).collect();
+            axum::Json(Workers { tick, workers }).into_response()
+        }),
+        "stations" => (&[ViewKind::StationHour], |tick, sums| {
+            let stations = sums.iter().flatten().map(|(name, s)| Station::of(name, s)).collect();
+            axum::Json(Stations { tick, stations }).into_response()
+        }),
+        "floor" => (&[ViewKind::WorkerHour, ViewKind::StationHour], |tick, sums| {
+            let of = |i| sums.get(i).into_iter().flat_map(WorkByName::values);
+            axum::Json(Floor::of(tick, of(0), of(1))).into_response()
+        }),
         other => {
             let message = format!("`{other}` is none of workers, stations, floor");
-            Err(Problem::new(StatusCode::NOT_FOUND, None, message))
+            return Err(Problem::new(StatusCode::NOT_FOUND, None, message));
         }
-    }
+    };
+    let ends = RowRange::ends_of_work(views, (from, to));
+    older::answer(shared, &ends, move |shared| {
+        let (tick, sums) = shared.live.work(views, (from, to), |range, f| shared.older(range, f))?;
+        Ok(write(tick, &sums))
+    })
+    .await
 }
 
 #[derive(Serialize)]

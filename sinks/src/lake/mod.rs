@@ -25,6 +25,7 @@ mod catalog;
 mod changes;
 mod check;
 mod compact;
+mod finals;
 mod ids;
 mod manifest;
 mod order;
@@ -40,6 +41,7 @@ mod tests_keep;
 
 pub use as_of::query_as_of;
 pub(crate) use check::{LakeCheck, check};
+pub use finals::FinalRows;
 pub use publish::Publish;
 pub use query::{DiffOptions, ViewDiff, diff, diff_with, query};
 pub use retain::{Amount, Kept, Leaving};

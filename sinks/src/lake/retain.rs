@@ -23,18 +23,16 @@
 //! Order: the manifest without the files, durable; then, after the grace, the files. A crash in between leaves files
 //! that are still remembered as superseded.
 
+use super::Lake;
 use super::manifest::{LakeFile, Manifest, Part};
 use super::order::seconds;
-use super::{Lake, catalog};
-use crate::duck::{collect, ident, instant};
 use crate::error::{At, SinkError};
-use crate::store::Store;
 use gemba_schemas::calendar::Day;
 use gemba_schemas::fact::FactKind;
 use gemba_schemas::site::Retention;
 use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{ViewKind, ViewRow};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -90,9 +88,19 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Rows of a view whose bucket lies before this are final; `None` where none are.
+    pub fn before(&self, view: ViewKind) -> Option<EventTime> {
+        self.before.filter(|_| timed(view))
+    }
+
     /// Whether this row is final: no fact that is there says anything about it.
     pub fn holds(&self, row: &ViewRow) -> bool {
         self.before.is_some_and(|before| row.bucket() < before) && timed(row.kind())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sealed(before: EventTime) -> Self {
+        Self { before: Some(before) }
     }
 
     /// Leaves out the changes of final rows; returns how many these were.
@@ -122,41 +130,6 @@ impl Lake {
     pub fn kept(&self) -> Kept {
         let from = self.manifest.facts_from.as_deref().max(self.manifest.sealed_from.as_deref()).and_then(Day::parse);
         Kept { before: from.map(|day| EventTime(i64::from(day.plus(ACROSS).0) * DAY)) }
-    }
-
-    /// The rows that are final, besides those of `derived`: from the store, or from the lake's views where the
-    /// store is new. Rows of `late_facts` whose facts have left are among them.
-    pub fn kept_rows(&self, store: &Store, derived: &[(ViewRow, i64)]) -> Result<Vec<ViewRow>, SinkError> {
-        let Some(before) = self.kept().before else { return Ok(Vec::new()) };
-        let late: BTreeSet<_> = (derived.iter().map(|(row, _)| row))
-            .filter(|row| row.kind() == ViewKind::LateFact)
-            .map(ViewRow::key)
-            .collect();
-        // A store that is behind the lake was lost and begun anew, or is an old copy.
-        let behind = store.last_epoch()?.map(|e| e.tick) < self.manifest.epoch.as_ref().map(|e| e.tick);
-        let own = || self.connection.try_clone().map_err(|e| SinkError::duck("reading final rows", &self.dir, e));
-        let connection = if behind { own() } else { store.clone_connection() }?;
-        let mut rows = Vec::new();
-        for &view in ViewKind::ALL.iter().filter(|v| timed(**v) || **v == ViewKind::LateFact) {
-            let table = view.table();
-            let from = match behind {
-                true => catalog::files(&table, Part::Views, &self.dir, &self.manifest),
-                false => ident(table.name),
-            };
-            // Late facts are all held, but for those that have left the lake.
-            let late_before = self.manifest.facts_from.as_deref().and_then(Day::parse);
-            let before = match view {
-                ViewKind::LateFact => late_before.map_or(i64::MIN, |day| i64::from(day.0) * DAY),
-                _ => before.0,
-            };
-            let sql = format!("SELECT * FROM {from} WHERE {} < {}", ident(table.bucket), instant(before));
-            let fail = |e| SinkError::duck(format!("reading the final rows of {}", table.name), &self.dir, e);
-            for batch in collect(&connection, &sql, [], fail)? {
-                rows.extend(view.decode(&batch).map_err(|source| SinkError::Column { table: table.name, source })?);
-            }
-        }
-        rows.retain(|row| row.kind() != ViewKind::LateFact || !late.contains(&row.key()));
-        Ok(rows)
     }
 
     /// What would leave if the site's latest time were `now`.

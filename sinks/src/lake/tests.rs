@@ -49,12 +49,16 @@ impl Site {
 
     /// What a start derives again, all of it.
     pub(crate) fn rebuild(&mut self, rows: Vec<ViewRow>) {
+        self.rebuild_but(rows.into_iter().map(|r| (r, 1)).collect(), &FinalRows::default());
+    }
+
+    /// The same where some rows stay.
+    pub(crate) fn rebuild_but(&mut self, changes: Vec<(ViewRow, i64)>, finals: &FinalRows) {
         self.tick += 1;
         self.dirty.extend(self.lake.partitions(&self.store).unwrap());
-        let changes: Vec<_> = rows.into_iter().map(|r| (r, 1)).collect();
         self.dirty.extend(changes.iter().map(|(r, _)| (r.kind(), r.bucket().date())));
         let (rules, now) = (Name::new("rules"), self.now);
-        self.store.rebuild(&Epoch { tick: self.tick, journal_seq: self.tick, rules, now, changes }).unwrap();
+        self.store.rebuild(&Epoch { tick: self.tick, journal_seq: self.tick, rules, now, changes }, finals).unwrap();
     }
 
     pub(crate) fn commit(&mut self, changes: Vec<(ViewRow, i64)>) {

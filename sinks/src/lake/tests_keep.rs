@@ -199,7 +199,12 @@ fn old_facts_leave_by_whole_months_and_what_they_made_stays() {
     let mut derived =
         vec![(visit(7, 999), 1), (row(ViewKind::LateFact, 3, 3), 1), (row(ViewKind::Unregistered, 1, 1), 1)];
     assert_eq!(kept.leave_out(&mut derived), 1);
-    let rows_kept = site.lake.kept_rows(&site.store, &derived).unwrap();
+    let taken_over = |site: &Site| {
+        let mut rows = site.lake.late_rows(&site.store, &derived).unwrap();
+        let finals = site.lake.final_rows(&site.store, &mut |some| rows.extend(some)).unwrap();
+        (finals.are_in_store(), finals.digest(), sorted_rows(rows))
+    };
+    let (in_store, digest, rows_kept) = taken_over(&site);
     let expected = |view: ViewKind| {
         if timed(view) {
             40
@@ -212,10 +217,26 @@ fn old_facts_leave_by_whole_months_and_what_they_made_stays() {
     for &view in ViewKind::ALL {
         assert_eq!(rows_kept.iter().filter(|r| r.kind() == view).count(), expected(view), "{}", view.table_name());
     }
+    // A store that is derived again keeps them, and forgets what is derived.
+    let before = site.store.last_epoch().unwrap().unwrap().digest;
+    let finals = site.lake.final_rows(&site.store, &mut |_| ()).unwrap();
+    let rest = every_view(0..40).into_iter().filter(|(row, _)| !kept.holds(row)).collect();
+    site.rebuild_but(rest, &finals);
+    assert_eq!(site.store.last_epoch().unwrap().unwrap().digest, before);
+    site.store.verify().unwrap();
+    let changes = "SELECT count(*)::BIGINT FROM zone_visits_changes";
+    assert_eq!(count(&site.store.reader().unwrap().sql(changes).unwrap()), 0, "nothing came and nothing left");
+    site.rebuild_but(Vec::new(), &finals);
+    assert_eq!(site.store.last_epoch().unwrap().unwrap().digest, finals.digest().hex());
+    site.store.verify().unwrap();
+    site.rebuild_but(every_view(0..40).into_iter().filter(|(row, _)| !kept.holds(row)).collect(), &finals);
+    assert_eq!(taken_over(&site), (in_store, digest, rows_kept.clone()));
+    site.try_publish(&[], &[]).unwrap();
     // The store is lost: they come from the lake.
     std::fs::remove_file(site.dir.path().join("store.duckdb")).unwrap();
     site = site.reopen();
-    assert_eq!(sorted_rows(site.lake.kept_rows(&site.store, &derived).unwrap()), sorted_rows(rows_kept));
+    assert!(in_store);
+    assert_eq!(taken_over(&site), (false, digest, rows_kept));
     // Nothing comes back when the site says something else.
     kept_for(&mut site, None, None, 80);
     assert_eq!(site.lake.leaving(site.now).unwrap().facts_from.as_deref(), Some("2026-02-26"));

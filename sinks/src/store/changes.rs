@@ -4,8 +4,9 @@
 #![expect(clippy::disallowed_methods, reason = "says when a change was committed; no row of a view depends on it")]
 
 use super::Store;
-use crate::duck::ident;
+use crate::duck::{ident, instant};
 use crate::error::SinkError;
+use crate::lake::FinalRows;
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, TimestampMicrosecondArray, UInt64Array};
 use duckdb::Connection;
 use gemba_schemas::registry;
@@ -116,13 +117,13 @@ pub(super) fn append(
 }
 
 /// Before all views are replaced: keeps what their changes add up to so far, in temporary tables.
-pub(super) fn remember(connection: &Connection, store: &Store) -> Result<(), duckdb::Error> {
+pub(super) fn remember(connection: &Connection, store: &Store, stay: &FinalRows) -> Result<(), duckdb::Error> {
     for (view, changes) in registry::HISTORY {
         let (name, old) = (ident(view.table_name()), ident(&format!("old_{}", view.table_name())));
         let columns = columns(*view);
         let base = store.base.views.iter().find(|(v, _)| v == view).map(|(_, sql)| sql.as_str());
         let from = match base {
-            _ if store.adds_up() => format!("SELECT {columns} FROM main.{name}"),
+            _ if store.adds_up() => format!("SELECT {columns} FROM main.{name} {}", replaced(*view, store, stay)),
             Some(sql) => sql.to_owned(),
             None => format!("SELECT {columns} FROM main.{name} WHERE false"),
         };
@@ -135,20 +136,32 @@ pub(super) fn remember(connection: &Connection, store: &Store) -> Result<(), duc
 }
 
 /// After all views are replaced: what has changed since [`remember`].
-pub(super) fn difference(connection: &Connection, commit: Commit) -> Result<(), duckdb::Error> {
+pub(super) fn difference(
+    connection: &Connection,
+    commit: Commit,
+    store: &Store,
+    stay: &FinalRows,
+) -> Result<(), duckdb::Error> {
     for (view, changes) in registry::HISTORY {
         let (name, old) = (ident(view.table_name()), ident(&format!("old_{}", view.table_name())));
         let (columns, changes) = (columns(*view), ident(changes));
+        let new = format!("SELECT {columns} FROM main.{name} {}", replaced(*view, store, stay));
         let head = |diff| format!("SELECT {}, make_timestamptz({}), {diff}, {columns}", commit.tick, commit.at.0);
         connection.execute_batch(&format!(
-            "INSERT INTO {changes} {} FROM (SELECT {columns} FROM temp.{old} EXCEPT ALL SELECT {columns} FROM main.{name});
-             INSERT INTO {changes} {} FROM (SELECT {columns} FROM main.{name} EXCEPT ALL SELECT {columns} FROM temp.{old});
+            "INSERT INTO {changes} {} FROM (SELECT {columns} FROM temp.{old} EXCEPT ALL {new});
+             INSERT INTO {changes} {} FROM ({new} EXCEPT ALL SELECT {columns} FROM temp.{old});
              DROP TABLE temp.{old};",
             head(-1),
             head(1)
         ))?;
     }
     Ok(())
+}
+
+/// Which rows may differ: not those that stay, where what is remembered is what was here.
+fn replaced(view: ViewKind, store: &Store, stay: &FinalRows) -> String {
+    let before = stay.kept.before(view).filter(|_| store.adds_up());
+    before.map_or_else(String::new, |before| format!("WHERE {} >= {}", ident(view.table().bucket), instant(before.0)))
 }
 
 fn columns(view: ViewKind) -> String {

@@ -12,6 +12,7 @@ use crate::crash::crash_point;
 use crate::digest::ViewDigest;
 use crate::duck::{create_table, ident, instant};
 use crate::error::SinkError;
+use crate::lake::FinalRows;
 use duckdb::{Connection, params};
 use gemba_schemas::view::{ViewKind, ViewRow};
 use std::collections::BTreeMap;
@@ -47,30 +48,34 @@ impl Store {
         if self.last.as_ref().is_some_and(|last| epoch.tick <= last.tick) {
             return Ok(());
         }
-        self.write(epoch, false)
+        self.write(epoch, None)
     }
 
-    /// Replaces everything by the rows of `epoch`, which must all be additions.
+    /// Replaces everything by the rows of `epoch`, which must all be additions; but final rows that are here stay.
     ///
     /// # Errors
     /// As [`Store::commit`].
-    pub fn rebuild(&mut self, epoch: &Epoch) -> Result<(), SinkError> {
-        self.write(epoch, true)
+    pub fn rebuild(&mut self, epoch: &Epoch, finals: &FinalRows) -> Result<(), SinkError> {
+        match finals.are_in_store() {
+            true => self.write(epoch, Some(finals)),
+            false => self.write(epoch, Some(&FinalRows::default())),
+        }
     }
 
-    fn write(&mut self, epoch: &Epoch, whole: bool) -> Result<(), SinkError> {
+    /// With `stay` all rows but these are replaced.
+    fn write(&mut self, epoch: &Epoch, stay: Option<&FinalRows>) -> Result<(), SinkError> {
         let mut changes: BTreeMap<ViewKind, Changes<'_>> = BTreeMap::new();
         for (row, diff) in &epoch.changes {
             let changes = changes.entry(row.kind()).or_default();
             match diff {
                 1 => changes.new.push(row),
-                -1 if !whole => changes.old.push(row),
+                -1 if stay.is_none() => changes.old.push(row),
                 _ => return Err(SinkError::Diverged(format!("{:?} changes by {diff}", row.key()))),
             }
         }
         let mut digests = self.digests.clone();
-        if whole {
-            digests.values_mut().for_each(|d| *d = ViewDigest::default());
+        if let Some(stay) = stay {
+            digests.iter_mut().for_each(|(view, d)| *d = stay.digests.get(view).copied().unwrap_or_default());
         }
         for (&view, changes) in &changes {
             let digest = digests.entry(view).or_default();
@@ -85,7 +90,7 @@ impl Store {
             digest: ViewDigest::total(digests.values()).hex(),
         };
         let commit = self.committing(row.tick);
-        match self.transaction(&row, commit, &changes, &digests, whole) {
+        match self.transaction(&row, commit, &changes, &digests, stay) {
             Ok(()) => {
                 self.clock = commit.at;
                 self.last = Some(row);
@@ -119,16 +124,24 @@ impl Store {
         commit: Commit,
         changes: &BTreeMap<ViewKind, Changes<'_>>,
         digests: &BTreeMap<ViewKind, ViewDigest>,
-        whole: bool,
+        stay: Option<&FinalRows>,
     ) -> Result<(), SinkError> {
         let connection = self.connection()?;
         let fail = |e| SinkError::duck(format!("committing epoch {}", row.tick), &self.path, e);
         connection.execute_batch("BEGIN TRANSACTION").map_err(fail)?;
-        if whole {
-            changes::remember(connection, self).map_err(fail)?;
+        let whole = stay.is_some();
+        if let Some(stay) = stay {
+            changes::remember(connection, self, stay).map_err(fail)?;
             for view in ViewKind::ALL {
                 let table = view.table();
-                connection.execute_batch(&create_table("OR REPLACE", table.name, &table)).map_err(fail)?;
+                let empty = match stay.kept.before(*view) {
+                    Some(before) => {
+                        let (name, bucket) = (ident(table.name), ident(table.bucket));
+                        format!("DELETE FROM {name} WHERE {bucket} >= {}", instant(before.0))
+                    }
+                    None => create_table("OR REPLACE", table.name, &table),
+                };
+                connection.execute_batch(&empty).map_err(fail)?;
             }
             connection.execute_batch("DELETE FROM epochs").map_err(fail)?;
         }
@@ -151,8 +164,8 @@ impl Store {
                 changes::append(connection, view, commit, (&changes.old, &changes.new)).map_err(fail)?;
             }
         }
-        if whole {
-            changes::difference(connection, commit).map_err(fail)?;
+        if let Some(stay) = stay {
+            changes::difference(connection, commit, self, stay).map_err(fail)?;
         }
         for (view, digest) in digests {
             if whole || changes.contains_key(view) {

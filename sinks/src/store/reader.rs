@@ -2,15 +2,16 @@
 
 use super::open::last_epoch;
 use super::{EpochRow, Slot};
-use crate::duck::{collect, fetch, ident, instant, text};
+use crate::duck::{collect, fetch, ident, instant, stream, text};
 use crate::error::SinkError;
+use crate::live::RowRange;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use duckdb::Connection;
 use gemba_schemas::registry::Table;
 use gemba_schemas::time::EventTime;
-use gemba_schemas::view::ViewKind;
+use gemba_schemas::view::{ViewKind, ViewRow};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -109,6 +110,26 @@ impl StoreReader {
         let batch = batch.slice(0, limit);
         let next = Some(cursor_at(&batch, &order, limit - 1)?);
         Ok(Page { batch, next })
+    }
+
+    /// Hands every row of a range to `f`, in order of bucket and key.
+    pub fn each(&self, range: &RowRange, f: &mut dyn FnMut(&ViewRow)) -> Result<(), SinkError> {
+        let table = range.view.table();
+        let sql = format!(
+            "SELECT * FROM {0} WHERE {1} >= {2} AND {1} < {3} ORDER BY {4}",
+            ident(table.name),
+            ident(table.bucket),
+            instant(range.from.0),
+            instant(range.to.0),
+            order(&table).iter().map(|c| ident(c)).collect::<Vec<_>>().join(", "),
+        );
+        let each = |batch| {
+            let rows = range.view.decode(&batch).map_err(|source| SinkError::Column { table: table.name, source })?;
+            rows.iter().for_each(&mut *f);
+            Ok(())
+        };
+        let fail = |e| SinkError::duck(format!("reading {}", table.name), &self.path, e);
+        self.with(|c| stream(c, &sql, [], each, fail).map(drop))
     }
 
     /// The result of a SELECT over the store's tables.

@@ -3,6 +3,7 @@
 use super::commit::FailAt;
 use super::*;
 use crate::duck::collect;
+use crate::lake::FinalRows;
 use crate::samples::{DAY, Dice, row};
 use gemba_schemas::column::KeyPart;
 use std::collections::BTreeMap;
@@ -91,12 +92,12 @@ fn the_digest_is_that_of_the_rows_whatever_the_way_to_them() {
     all.reverse();
     short.commit(&epoch(1, all.clone())).unwrap();
     assert_eq!(digest(&long), digest(&short));
-    long.rebuild(&epoch(3, all.clone())).unwrap();
+    long.rebuild(&epoch(3, all.clone()), &FinalRows::default()).unwrap();
     assert_eq!(digest(&long), digest(&short));
     assert_eq!(long.last_epoch().unwrap().unwrap().tick, 3);
     assert_eq!(stored(&long), rows(&model));
     all.pop();
-    short.rebuild(&epoch(2, all)).unwrap();
+    short.rebuild(&epoch(2, all), &FinalRows::default()).unwrap();
     assert_ne!(digest(&long), digest(&short));
 }
 
@@ -215,7 +216,7 @@ fn a_store_of_another_shape_is_emptied() {
     assert_eq!(store.last_epoch().unwrap(), None);
     assert!(stored(&store).is_empty());
     store.verify().unwrap();
-    store.rebuild(&epoch(1, vec![(row(ViewKind::ZoneVisit, 1, 1), 1)])).unwrap();
+    store.rebuild(&epoch(1, vec![(row(ViewKind::ZoneVisit, 1, 1), 1)]), &FinalRows::default()).unwrap();
 }
 
 #[test]

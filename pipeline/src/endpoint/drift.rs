@@ -1,14 +1,13 @@
 //! `/api/v1/drift`: how far what models report now is from what they used to, from the hours of `drift_hours`.
 //!
-//! The last 24 hours are compared with the 30 days before them. Distributions are over event types, and over twenty
-//! bins of confidence; every count is raised by one (Laplace smoothing), so that no share is 0:
-//! * KL: Σ p ln(p/q), current against baseline (Kullback and Leibler 1951), in nats;
-//! * PSI: Σ (p − q) ln(p/q), the population stability index; above 0.2 is usually taken for a shift;
-//! * JS: the mean KL of both to their middle (Lin 1991), at most ln 2.
+//! The last 24 hours are compared with the 30 days before them, or with the dates that `[drift]` pins, once these are past.
+//! Distributions are over event types, and over twenty bins of confidence; see [`gemba_schemas::divergence`].
 
 use super::{Problem, Shared};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use gemba_schemas::divergence::Divergence;
+use gemba_schemas::rule::BaselineRule;
 use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{CONFIDENCE_BINS, DriftHour, ViewKind, ViewRow};
 use serde::Deserialize;
@@ -57,25 +56,6 @@ impl Reports {
     }
 }
 
-/// The divergences of one distribution from another.
-#[derive(Debug, PartialEq)]
-struct Divergence {
-    kl: f64,
-    psi: f64,
-    js: f64,
-}
-
-fn divergence(current: &[u64], baseline: &[u64]) -> Divergence {
-    let shares = |counts: &[u64]| -> Vec<f64> {
-        let total = counts.iter().sum::<u64>() + counts.len() as u64;
-        counts.iter().map(|n| (n + 1) as f64 / total as f64).collect()
-    };
-    let (p, q) = (shares(current), shares(baseline));
-    let kl = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * (a / b).ln()).sum::<f64>();
-    let middle: Vec<f64> = p.iter().zip(&q).map(|(p, q)| (p + q) / 2.0).collect();
-    Divergence { kl: kl(&p, &q), psi: kl(&p, &q) + kl(&q, &p), js: (kl(&p, &middle) + kl(&q, &middle)) / 2.0 }
-}
-
 /// z of the difference of two mean confidences, their variances taken as they are (Welch).
 fn two_sample(a: &Reports, b: &Reports) -> Option<f64> {
     let error = a.variance()? / a.count as f64 + b.variance()? / b.count as f64;
@@ -96,26 +76,48 @@ pub async fn drift(
         // The end of the newest hour.
         None => newest.map_or(EventTime::default(), |row| row.bucket() + Micros::HOUR),
     };
-    let mut sources: BTreeMap<&'static str, Vec<&DriftHour>> = BTreeMap::new();
-    for row in snapshot.rows(ViewKind::DriftHour, at - CURRENT - BASELINE, at) {
-        if let ViewRow::DriftHour(row) = row
-            && asked.source.as_deref().is_none_or(|source| row.source.as_str() == source)
-        {
-            sources.entry(row.source.as_str()).or_default().push(row);
+    let pinned = shared.baseline();
+    let (from, until) = span(pinned, at);
+    let mut sources: BTreeMap<&'static str, (Vec<&DriftHour>, Vec<&DriftHour>)> = BTreeMap::new();
+    let mut rows = |from: EventTime, until: EventTime, before: bool| {
+        for row in snapshot.rows(ViewKind::DriftHour, from, until) {
+            if let ViewRow::DriftHour(row) = row
+                && asked.source.as_deref().is_none_or(|source| row.source.as_str() == source)
+            {
+                let (current, baseline) = sources.entry(row.source.as_str()).or_default();
+                (if before { baseline } else { current }).push(row);
+            }
         }
-    }
-    let sources: Vec<_> = sources.iter().map(|(source, rows)| statistics(source, rows, at)).collect();
-    Ok(axum::Json(json!({ "tick": snapshot.tick(), "at": at.rfc3339(), "sources": sources })).into_response())
+    };
+    rows(at - CURRENT, at, false);
+    rows(from, until, true);
+    let sources: Vec<_> = sources.iter().map(|(source, (now, then))| statistics(source, now, then, at)).collect();
+    let compared = json!({ "pinned": pinned.is_some(), "from": from.rfc3339(), "until": until.rfc3339() });
+    let answer = json!({ "tick": snapshot.tick(), "at": at.rfc3339(), "baseline": compared, "sources": sources });
+    Ok(axum::Json(answer).into_response())
 }
 
-fn statistics(source: &str, rows: &[&DriftHour], at: EventTime) -> Value {
+/// What is compared with: from when, up to when. Of a pinned baseline that is not past yet nothing.
+fn span(pinned: Option<BaselineRule>, at: EventTime) -> (EventTime, EventTime) {
+    match pinned {
+        None => (at - CURRENT - BASELINE, at - CURRENT),
+        // The hour that ends at the instant begins after it.
+        Some(pinned) if at - Micros::HOUR >= pinned.until => (pinned.from, pinned.until),
+        Some(pinned) => (pinned.from, pinned.from),
+    }
+}
+
+fn statistics(source: &str, now: &[&DriftHour], then: &[&DriftHour], at: EventTime) -> Value {
     let (mut current, mut baseline, mut hour) = (Reports::default(), Reports::default(), Reports::default());
     let mut versions: BTreeMap<(&str, &str), Reports> = BTreeMap::new();
-    for row in rows {
-        (if row.hour >= at - CURRENT { &mut current } else { &mut baseline }).add(row);
+    then.iter().for_each(|row| baseline.add(row));
+    for row in now {
+        current.add(row);
         if row.hour >= at - Micros::HOUR {
             hour.add(row);
         }
+    }
+    for row in now.iter().chain(then) {
         versions.entry((row.model.as_str(), row.model_version.as_str())).or_default().add(row);
     }
     let types: Vec<&str> = current.types.keys().chain(baseline.types.keys()).copied().collect();
@@ -124,8 +126,9 @@ fn statistics(source: &str, rows: &[&DriftHour], at: EventTime) -> Value {
         |reports: &Reports| -> Vec<u64> { types.iter().map(|t| reports.types.get(t).copied().unwrap_or(0)).collect() };
     // Without one of the two there is nothing to compare.
     let both = current.count > 0 && baseline.count > 0;
-    let against =
-        |a: &[u64], b: &[u64]| both.then(|| divergence(a, b)).map(|d| json!({ "kl": d.kl, "psi": d.psi, "js": d.js }));
+    let against = |a: &[u64], b: &[u64]| {
+        both.then(|| Divergence::of(a, b)).map(|d| json!({ "kl": d.kl, "psi": d.psi, "js": d.js }))
+    };
     let activity: u64 = ["working", "idle", "absent"].iter().filter_map(|t| current.types.get(t)).sum();
     let working = current.types.get("working").copied().unwrap_or(0);
     let mut compared: Vec<_> = versions.iter().collect();
@@ -158,14 +161,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn divergences_of_a_worked_example() {
-        // Counts 2 and 0 against 0 and 2, each raised by one: p = (3/4, 1/4), q = (1/4, 3/4).
-        let d = divergence(&[2, 0], &[0, 2]);
-        let kl = 0.75 * 3f64.ln() - 0.25 * 3f64.ln();
-        assert!((d.kl - kl).abs() < 1e-12 && (d.psi - 2.0 * kl).abs() < 1e-12);
-        // The middle is (1/2, 1/2): 3/4 ln 3/2 + 1/4 ln 1/2.
-        assert!((d.js - (0.75 * 1.5f64.ln() + 0.25 * 0.5f64.ln())).abs() < 1e-12);
-        assert_eq!(divergence(&[5, 7], &[5, 7]), Divergence { kl: 0.0, psi: 0.0, js: 0.0 });
+    fn a_pinned_baseline_counts_once_it_is_past() {
+        let hours = |n: i64| EventTime(n * Micros::HOUR.0);
+        assert_eq!(span(None, hours(1_000)), (hours(1_000 - 744), hours(1_000 - 24)));
+        let pinned = BaselineRule { from: hours(100), until: hours(124) };
+        assert_eq!(span(Some(pinned), hours(125)), (hours(100), hours(124)));
+        assert_eq!(span(Some(pinned), hours(124)), (hours(100), hours(100)));
     }
 
     #[test]

@@ -5,6 +5,8 @@ mod calendar;
 #[cfg(test)]
 mod dictionary;
 #[cfg(test)]
+mod divergence;
+#[cfg(test)]
 mod geometry;
 #[cfg(test)]
 mod identity;

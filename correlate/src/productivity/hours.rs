@@ -127,12 +127,9 @@ fn floor_hours<'scope>(
     let routes = (|_: &(EventTime, Box<Shares>)| 0, |_: &Settings| 0);
     at_close_two((shares, settings), "Hours of the floor", routes, move |added, settings, out| {
         let mut now = digest;
-        for (settings, diff) in settings {
-            if diff > 0 {
-                now = Some(settings.floor);
-            } else if now == Some(settings.floor) {
-                now = None;
-            }
+        if !settings.is_empty() {
+            // Other settings may have the same digest: what came counts, in whatever order with what left.
+            now = settings.iter().find(|(_, diff)| *diff > 0).map(|(settings, _)| settings.floor);
         }
         let mut tell = |digest: Option<Name>, hour: &EventTime, sums: &Shares, sign| {
             out.extend(digest.map(|rules| (floor_hour(*hour, sums, rules), sign)));

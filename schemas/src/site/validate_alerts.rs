@@ -112,7 +112,9 @@ fn within_range(alert: &Alert, spot: &Spot<'_>, problems: &mut Problems<'_>) -> 
         ("most", alert.most),
         ("most_clear", alert.most_clear),
     ];
-    let beyond = levels.iter().filter_map(|(key, level)| level.filter(|l| l.0 > most).map(|l| (key, l.0)));
+    // The others are for no other kind, and refused as such.
+    let own = if alert.kind.has_two_bounds() { &levels[..] } else { &levels[..2] };
+    let beyond = own.iter().filter_map(|(key, level)| level.filter(|l| l.0 > most).map(|l| (key, l.0)));
     let beyond: Vec<_> = beyond.collect();
     for (key, level) in &beyond {
         problems.add(&spot.key(key), format!("expected a number from 0 to {most}, found {level}"));

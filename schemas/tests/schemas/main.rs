@@ -21,6 +21,8 @@ mod site_alerts;
 #[cfg(test)]
 mod site_attendance;
 #[cfg(test)]
+mod site_drift;
+#[cfg(test)]
 mod site_gate;
 #[cfg(test)]
 mod site_station;

@@ -5,7 +5,7 @@ use gemba_schemas::fact::{Activity, ActivityState, Fact};
 use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::rule::{
     AlertKind, AlertRule, BaselineRule, DriftBoundRule, DurationModel, ProductivityRule, ReportAlertRule, Rule,
-    Severity, Statistic,
+    Severity, Statistic, WorkerRule,
 };
 use gemba_schemas::score::Score;
 use gemba_schemas::time::{EventTime, Micros};
@@ -49,14 +49,17 @@ fn hours(n: i64) -> EventTime {
     EventTime(n * Micros::HOUR.0)
 }
 
-fn derive(facts: Vec<Fact>, more: Vec<Rule>) -> Vec<ViewRow> {
-    let counting = ProductivityRule {
+fn counting() -> Rule {
+    Rule::Productivity(ProductivityRule {
         duration: DurationModel::Fixed,
         event_duration: Micros::MINUTE,
         max_gap: Micros::HOUR,
         require_registered: false,
-    };
-    let rules = [vec![clock(), Rule::Productivity(counting)], more].concat();
+    })
+}
+
+fn derive(facts: Vec<Fact>, more: Vec<Rule>) -> Vec<ViewRow> {
+    let rules = [vec![clock(), counting()], more].concat();
     run(vec![(facts.into_iter().map(|f| (f, 1)).collect(), rules.into_iter().map(|r| (r, 1)).collect(), vec![])])
 }
 
@@ -147,6 +150,36 @@ fn too_few_and_too_many_reports_an_hour_are_alerts_of_their_own() {
     assert_eq!(shape(&found), [(0, Some(7), 5, false), (7, Some(8), 100, false)]);
     assert_eq!(found[0].message, "3 reports in an hour: 0.05 a minute, below 0.10 a minute.");
     assert_eq!(found[1].message, "60 reports in an hour: 1.00 a minute, above 0.80 a minute.");
+}
+
+#[test]
+fn an_hour_that_changes_later_changes_the_readings_it_is_in() {
+    // As it comes: the past is told otherwise by hours that come, change and leave, in other ticks than the rules.
+    let facts = [idle(0, 2), working(24, 2), working(49, 2), idle(30, 3)].concat();
+    let rules = [vec![clock(), counting()], vec![drift(AlertKind::TypeDrift)]].concat();
+    let every = |facts: &[Fact], n: isize| facts.iter().map(|f| (f.clone(), n)).collect::<Vec<_>>();
+    let rows = run(vec![
+        (every(&facts[2..], 1), vec![], vec![]),
+        (every(&facts[..1], 1), rules.iter().map(|r| (r.clone(), 1)).collect(), vec![]),
+        (every(&facts[1..2], 1), vec![], vec![]),
+        // The three idle reports of hour 30 were a mistake.
+        (every(&facts[6..], -1), vec![], vec![]),
+    ]);
+    let found: Vec<_> =
+        rows.into_iter().filter_map(|r| if let ViewRow::Alert(a) = r { Some(*a) } else { None }).collect();
+    assert_eq!(shape(&found), [(24, Some(49), 10_986, false)]);
+}
+
+#[test]
+fn the_floor_keeps_its_hours_when_a_worker_leaves_the_list() {
+    let known = |name: &str| Rule::Worker(WorkerRule { worker: name.into() });
+    let rules = [clock(), counting(), known("W1"), known("W2")];
+    let rows = run(vec![
+        (working(0, 2).into_iter().map(|f| (f, 1)).collect(), rules.into_iter().map(|r| (r, 1)).collect(), vec![]),
+        (vec![], vec![(known("W2"), -1)], vec![]),
+        (vec![], vec![(known("W1"), -1)], vec![]),
+    ]);
+    assert_eq!(rows.iter().filter(|r| matches!(r, ViewRow::FloorHour(_))).count(), 1);
 }
 
 #[test]

@@ -78,7 +78,8 @@ pub struct Drift {
     /// Hours in a row, unsure or too far from the baseline, that ask for retraining. Default 2.
     pub sustained: u32,
     /// What the last 24 hours are compared with, by `/api/v1/drift`, the alerts `type_drift` and `confidence_drift`, and
-    /// `max_psi`. Default: the 30 days before them.
+    /// `max_psi`. Alerts and `max_psi` know it until its facts are sealed (while clients report, months behind the 35 days
+    /// leave memory); then they say nothing more. Default: the 30 days before them.
     pub baseline: Option<Baseline>,
     /// Population stability index, of the event types or the confidences of a station or camera, above which an hour's 24
     /// hours are too far from the baseline; 0.2 is usually taken for a shift. Default: none, and nothing is worked out.

@@ -13,6 +13,7 @@ use gemba_schemas::id::Name;
 use gemba_schemas::rule::AlertKind;
 use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{FloorHour, NameKind, StationHour, ViewRow, WorkerHour};
+use std::collections::BTreeMap;
 
 /// What hours come to.
 pub struct Hours<'scope> {
@@ -124,13 +125,15 @@ fn floor_hours<'scope>(
 ) -> Rows<'scope, FloorHour> {
     let mut kept: Kept<EventTime, Shares> = Kept::default();
     let mut digest: Option<Name> = None;
+    let mut digests: BTreeMap<Name, isize> = BTreeMap::new();
     let routes = (|_: &(EventTime, Box<Shares>)| 0, |_: &Settings| 0);
     at_close_two((shares, settings), "Hours of the floor", routes, move |added, settings, out| {
-        let mut now = digest;
-        if !settings.is_empty() {
-            // Other settings may have the same digest: what came counts, in whatever order with what left.
-            now = settings.iter().find(|(_, diff)| *diff > 0).map(|(settings, _)| settings.floor);
+        // Other settings may have the same digest.
+        for (settings, diff) in settings {
+            *digests.entry(settings.floor).or_default() += diff;
         }
+        digests.retain(|_, n| *n != 0);
+        let now = digests.keys().next().copied();
         let mut tell = |digest: Option<Name>, hour: &EventTime, sums: &Shares, sign| {
             out.extend(digest.map(|rules| (floor_hour(*hour, sums, rules), sign)));
         };

@@ -3,8 +3,15 @@
 //! ```text
 //! tally of events → additions to model hours ─────────────────────────┐
 //! points, clock → sums of quarters of an hour → additions to hours ────┴→ sums of a model's hour → drift_hours
-//!                                                 rule → hours of a model in order → retrain_requests
+//!                                                 rule → hours of a model in order ┬→ retrain_requests
+//!                     alerts, bound, baseline → hours of a source in order → windows ┴→ alerts
 //! ```
+
+mod counts;
+mod requests;
+mod windows;
+
+pub use windows::{Value, Window};
 
 use crate::polyline::{Point, TrackKey};
 use crate::rows::Rows;
@@ -20,6 +27,7 @@ use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{CONFIDENCE_BINS, DriftHour, Histogram, RetrainRequest, ViewRow};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use windows::{Asked, Out, Reported, Windows};
 
 /// A model's hour, or for points the quarter of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,11 +97,13 @@ pub struct Drift<'scope> {
     pub rows: Rows<'scope, ViewRow>,
     /// How sure models are hour by hour, while an alert watches that.
     pub watched: Rows<'scope, (ModelHour, Reports)>,
+    /// What the 24 hours up to an hour come to, while an alert watches that.
+    pub windows: Rows<'scope, Window>,
     /// The view.
     pub requests: Rows<'scope, RetrainRequest>,
 }
 
-/// Both views.
+/// Both views, and what alerts watch.
 pub fn drift<'scope>(
     events: Rows<'scope, (ModelHour, Box<Confidences>)>,
     points: Rows<'scope, (TrackKey, Point)>,
@@ -107,23 +117,42 @@ pub fn drift<'scope>(
         cameras.step(points, clocks, out);
     });
     let rule = rules.drift.clone().map(Watcher::Rule);
+    let asked = rules
+        .reports
+        .clone()
+        .map(|(rule, _)| Asked::Kind(rule.alert.kind))
+        .concat(rules.drift_bounds.clone().map(Asked::Bound));
+    let asking = asked.clone().map(|_| Watcher::Windows);
+    let asked = asked
+        .concat(rules.baselines.clone().map(Asked::Baseline))
+        .flat_map(move |asked| (0..peers).map(move |worker| (worker, asked)));
     let watchers = rules
         .alerts
         .clone()
         .flat_map(|(rule, _)| (rule.kind == AlertKind::Confidence).then_some(Watcher::Alerts))
-        .concat(rule)
+        .concatenate([rule, asking])
         .flat_map(move |watcher| (0..peers).map(move |worker| (worker, watcher.clone())));
     let (rows, seen) = totals_watched(events.concat(cameras), watchers.clone(), "Hour of a model", row, see);
-    let (hours, watched) = part!(seen, "Who watches models", {
+    let (hours, watched, reported) = part!(seen, "Who watches models", {
         hours: (ModelName, EventTime, Weight), Seen::Hour(name, hour, weight) => (name, hour, weight);
         watched: (ModelHour, Reports), Seen::Reports(hour, reports) => (hour, reports);
+        reported: Reported, Seen::Reported(hour, sum) => (hour.source, hour.hour, hour.event_type, sum);
     });
     let mut walks = ModelNames::default();
     let routes = (|(name, ..): &(ModelName, EventTime, Weight)| name.hashed(), |(worker, _): &(u64, Watcher)| *worker);
     let requests = at_close_two((hours, watchers), "Hours of models in order", routes, move |rows, watchers, out| {
         walks.step(rows, watchers, out);
     });
-    Drift { rows, watched, requests }
+    let mut kept = Windows::default();
+    let routes = (|(source, ..): &Reported| source.hashed(), |(worker, _): &(u64, Asked)| *worker);
+    let out = at_close_two((reported, asked), "Hours of sources in order", routes, move |rows, asked, out| {
+        kept.step(rows, asked, out);
+    });
+    let (windows, drifted) = part!(out, "What hours of sources come to", {
+        windows: Window, Out::Window(window) => window;
+        drifted: RetrainRequest, Out::Request(request) => *request;
+    });
+    Drift { rows, watched, windows, requests: requests.concat(drifted) }
 }
 
 /// What cameras report: sums by quarters of an hour, because where hours begin is a rule.
@@ -180,11 +209,12 @@ fn row(key: &ModelHour, sum: &Confidences) -> ViewRow {
     .into()
 }
 
-/// Who watches the hours of models: the first rule, and alerts.
+/// Who watches the hours of models: the first rule, alerts of single models, and who asks for windows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Watcher {
     Rule(DriftRule),
     Alerts,
+    Windows,
 }
 
 /// The rule that counts: of several, which a valid site has not, the least.
@@ -197,6 +227,7 @@ fn rule(watching: &BTreeMap<Watcher, isize>) -> Option<&DriftRule> {
 enum Seen {
     Hour(ModelName, EventTime, Weight),
     Reports(ModelHour, Reports),
+    Reported(ModelHour, Box<Confidences>),
 }
 
 fn see(watching: &BTreeMap<Watcher, isize>, key: &ModelHour, sum: &Confidences, seen: &mut Vec<Seen>) {
@@ -206,6 +237,9 @@ fn see(watching: &BTreeMap<Watcher, isize>, key: &ModelHour, sum: &Confidences, 
     }
     if watching.contains_key(&Watcher::Alerts) {
         seen.push(Seen::Reports(*key, reports));
+    }
+    if watching.contains_key(&Watcher::Windows) {
+        seen.push(Seen::Reported(*key, Box::new(*sum)));
     }
 }
 

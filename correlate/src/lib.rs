@@ -14,7 +14,7 @@
 //!                        ├ events → tally ───────────────────────────────────┬→ worker_hours, station_hours → floor_hours
 //!                        │    └→ unregistered                                 │
 //!                        ├ visits, coverage, motion, reads ⋈ station zones ──┘
-//!                        ├ events, points → drift_hours → retrain_requests
+//!                        ├ events, points → drift_hours → retrain_requests, windows → alerts
 //!                        ├ late → late_facts
 //!                        ├ marks ⋈ shifts, holidays, now ────────→ attendance_days
 //!                        └ plates ⋈ formats, lists ──────────────→ gate_events, gate_read_hours
@@ -23,7 +23,7 @@
 //! Facts, rules and now may arrive at any worker, in any order, in any multiplicity. A closed tick means that the
 //! rows are what the definitions say of everything up to that tick. No operator reads a clock or a file.
 //! Reductions are keyed by small integers and see one minute, hour, day, track or session at a time; those above them
-//! see the days of one month or camera, the bad and good hours of one alert rule at what it watches, or who was at one station.
+//! see the days of one month or camera, the bad and good hours of one alert rule at what it watches, the hours of one source, or who was at one station.
 
 #![deny(missing_docs)]
 
@@ -128,6 +128,7 @@ pub fn correlate<'scope>(
         stations: work.watched,
         floor: work.floor.clone(),
         models: drift.watched,
+        windows: drift.windows,
         late: work.late,
         visits: gate.events.clone(),
     };

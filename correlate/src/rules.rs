@@ -7,8 +7,9 @@
 use crate::rows::Rows;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{
-    AlertRule, BadgeRule, ClockRule, DriftRule, GateRule, HolidayRule, LineRule, PackingRule, PlateFormatRule,
-    PlateRule, ProductivityRule, Rule, ShiftRule, StationRule, StationZoneRule, WorkerRule, ZoneRule, digest,
+    AlertRule, BadgeRule, BaselineRule, ClockRule, DriftBoundRule, DriftRule, GateRule, HolidayRule, LineRule,
+    PackingRule, PlateFormatRule, PlateRule, ProductivityRule, ReportAlertRule, Rule, ShiftRule, StationRule,
+    StationZoneRule, WorkerRule, ZoneRule, digest,
 };
 
 /// The rules, one collection per kind; each row with the digest of itself.
@@ -45,6 +46,12 @@ pub struct Rules<'scope> {
     pub station_zones: Rows<'scope, StationZoneRule>,
     /// Workers' badges.
     pub badges: Rows<'scope, BadgeRule>,
+    /// Alerts about what sources report.
+    pub reports: Rows<'scope, (ReportAlertRule, Name)>,
+    /// What reports are compared with.
+    pub baselines: Rows<'scope, BaselineRule>,
+    /// How far they may be from it.
+    pub drift_bounds: Rows<'scope, DriftBoundRule>,
 }
 
 impl<'scope> Rules<'scope> {
@@ -94,6 +101,9 @@ impl<'scope> Rules<'scope> {
             plates: kind!(Plate),
             station_zones: plain!(StationZone),
             badges: plain!(Badge),
+            reports: kind!(ReportAlert),
+            baselines: plain!(Baseline),
+            drift_bounds: plain!(DriftBound),
         }
     }
 }

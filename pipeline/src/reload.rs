@@ -2,8 +2,10 @@
 
 use crate::inbox::{Inbox, Reloaded, Request};
 use gemba_schemas::id::{Name, text_digest};
+use gemba_schemas::rule::BaselineRule;
 use gemba_schemas::site::{Site, SiteError};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 /// Why nothing changed.
 #[derive(Debug, thiserror::Error)]
@@ -23,12 +25,19 @@ pub struct Reload {
     inbox: Inbox,
     /// What vision does; it changes only at a start.
     vision: Name,
+    /// What `[drift]` pins, for those who show how far models are from it.
+    baseline: Arc<Mutex<Option<BaselineRule>>>,
 }
 
 impl Reload {
     /// For the file that the run was started with.
     pub fn new(path: PathBuf, site: &Site, inbox: Inbox) -> Self {
-        Self { path, inbox, vision: vision(site) }
+        Self { path, inbox, vision: vision(site), baseline: Arc::new(Mutex::new(site.baseline())) }
+    }
+
+    /// The baseline that `[drift]` of the file pins, as it was read last.
+    pub fn baseline(&self) -> Option<BaselineRule> {
+        *self.baseline.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     /// Reads, validates and applies the file. A bad one changes nothing.
@@ -41,6 +50,7 @@ impl Reload {
         let site = Site::parse(&text, &self.path)?;
         let answer = self.inbox.ask(|reply| Request::Rules(site.rules(), text, reply));
         let mut reloaded = answer.await.map_err(|_| ReloadError::Ending)?;
+        *self.baseline.lock().unwrap_or_else(|e| e.into_inner()) = site.baseline();
         reloaded.restart_needed = self.vision != vision(&site);
         Ok(reloaded)
     }

@@ -23,8 +23,11 @@ pub struct Name(u32);
 struct Interner {
     ids: RwLock<HashMap<&'static str, u32>>,
     /// Bucket b holds [`FIRST`] · 2ᵇ texts with their numbers, so a text never moves.
-    texts: [OnceLock<Box<[OnceLock<(&'static str, u64)>]>>; 27],
+    texts: [OnceLock<Box<[OnceLock<Text>]>>; 27],
 }
+
+/// A text and its number.
+type Text = (&'static str, u64);
 
 /// Texts in the first bucket.
 const FIRST: usize = 64;
@@ -37,7 +40,7 @@ impl Interner {
         (bucket, id as usize - FIRST * ((1 << bucket) - 1))
     }
 
-    fn text(&self, id: u32) -> (&'static str, u64) {
+    fn text(&self, id: u32) -> Text {
         let (bucket, place) = Self::place(id);
         // An id exists only after its text was put there.
         self.texts[bucket].get().and_then(|texts| texts[place].get()).copied().unwrap_or_default()
@@ -79,9 +82,12 @@ fn interner() -> &'static Interner {
 /// Names that a thread keeps at hand, a power of two.
 const RECENT: usize = 512;
 
+/// The first bytes of a name's text, all of it, and the name.
+type Recent = Cell<Option<(u64, &'static str, Name)>>;
+
 thread_local! {
-    /// The names that this thread asked for last, by a hash of their texts, each with the first bytes of its text.
-    static NAMES: [Cell<Option<(u64, &'static str, Name)>>; RECENT] = const { [const { Cell::new(None) }; RECENT] };
+    /// The names that this thread asked for last, by a hash of their texts.
+    static NAMES: [Recent; RECENT] = const { [const { Cell::new(None) }; RECENT] };
 }
 
 /// The first bytes of a text, as a number: for a short one it and its length are the text.

@@ -4,6 +4,7 @@
 //! time, id, score, geometry     scalar types: integers with names
 //! calendar                      hours and days on the site's clock
 //! column, row, registry         how a row type is declared once and stored everywhere
+//! divergence                    how far one distribution is from another
 //! fact                          what was reported              (vision, clients → journal → correlate)
 //! rule, site                    what the site says             (site.toml → correlate)
 //! view                          what follows from both         (correlate → store, lake, endpoint)
@@ -15,6 +16,7 @@
 
 pub mod calendar;
 pub mod column;
+pub mod divergence;
 pub mod fact;
 pub mod geometry;
 pub mod id;

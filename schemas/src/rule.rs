@@ -2,9 +2,11 @@
 //! [`Site::rules`](crate::site::Site::rules); correlate knows nothing else of the configuration.
 
 mod alert;
+mod drift;
 mod station;
 
-pub use alert::{AlertKind, AlertRule, Severity};
+pub use alert::{AlertKind, AlertRule, ReportAlertRule, Severity, Statistic};
+pub use drift::{BaselineRule, DriftBoundRule};
 pub use station::{BadgeRule, STATION_KIND, StationZoneRule};
 
 use crate::calendar::Day;
@@ -51,6 +53,12 @@ pub enum Rule {
     StationZone(StationZoneRule),
     /// A worker's badge.
     Badge(BadgeRule),
+    /// When an alert about what a source reports opens and when it is resolved.
+    ReportAlert(ReportAlertRule),
+    /// What reports are compared with; at most one.
+    Baseline(BaselineRule),
+    /// How far reports may be from the baseline; at most one.
+    DriftBound(DriftBoundRule),
 }
 
 /// The site's local time.

@@ -304,6 +304,45 @@ fn rules_are_live_and_can_be_tried_first() {
 }
 
 #[test]
+fn drift_is_measured_from_a_pinned_baseline() {
+    let folder = site();
+    let at = folder.path();
+    // The local date of ten days before yesterday.
+    let date = |days: i64| {
+        let midnight = gemba_schemas::time::EventTime::parse(&ago(days, 19_800)).expect("an instant");
+        midnight.rfc3339()[..10].to_owned()
+    };
+    let alert = "[[alert]]\nkind = \"type_drift\"\nmin_samples = 2\n";
+    let pinned = format!("{SITE}{alert}[drift]\nbaseline = {{ from = \"{0}\", to = \"{0}\" }}\n", date(10));
+    write(at, "site.toml", &pinned);
+    let (server, address) = serve(at);
+    let post = |ts: String, kind: &str| {
+        assert_eq!(send(&address, "POST", "/api/v1/events", &event(&ts, "W1", kind, "")).status, 201);
+    };
+    for n in 0..2 {
+        post(ago(10, 36_000 + 60 * n), "idle");
+        // In the 30 days, but not pinned.
+        post(ago(5, 36_000 + 60 * n), "working");
+        post(ago(1, 36_000 + 60 * n), "working");
+    }
+    // Working 2 and idle 0 against 0 and 2, each raised by one: ln 3, in the alert to 1/10 000.
+    let alerts = rows(&address, "alerts", 1);
+    assert_eq!((&alerts[0]["kind"], &alerts[0]["worst"]), (&json!("type_drift"), &json!(10_986)));
+    let drift = get(&address, "/api/v1/drift", &[]).json();
+    let psi = |drift: &Value| drift["sources"][0]["event_types"]["psi"].as_f64().expect("a number");
+    assert!((psi(&drift) - 3f64.ln()).abs() < 1e-9, "{drift}");
+    let compared = &drift["baseline"];
+    assert_eq!((&compared["pinned"], &drift["sources"][0]["baseline"]["count"]), (&json!(true), &json!(2)));
+    // Another file, another baseline: 2 and 0 against 2 and 2.
+    write(at, "site.toml", format!("{SITE}{alert}"));
+    gemba(at, &["reload", "--listen", &address]).with(0);
+    let drift = get(&address, "/api/v1/drift", &[]).json();
+    assert_eq!((&drift["baseline"]["pinned"], &drift["sources"][0]["baseline"]["count"]), (&json!(false), &json!(4)));
+    assert!((psi(&drift) - 0.274_653).abs() < 1e-6, "{drift}");
+    interrupt(server).with(0);
+}
+
+#[test]
 fn marks_and_plates_are_answered_with_their_rows() {
     let folder = site();
     let (server, address) = serve(folder.path());

@@ -7,12 +7,12 @@
 //! A report is a share: online 0, degraded one half, offline 1. A day's reports are made runs of bad and of good ones, so
 //! the walk sees few signs however often a device reports; the walk goes on where a run goes on the next day.
 
-use super::{Of, RuleSets, SHARDS, Share, Side, Sign, Watch, chosen, side, worse};
+use super::{Judge, Of, RuleSets, SHARDS, Share, Side, Sign, Watch, chosen, side, worse};
 use crate::rows::Rows;
 use differential_dataflow::hashable::Hashable;
 use gemba_schemas::fact::{DeviceState, DeviceStatus};
 use gemba_schemas::id::FactId;
-use gemba_schemas::rule::{AlertKind, AlertRule};
+use gemba_schemas::rule::AlertKind;
 use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::LATE;
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,7 @@ impl Report {
 }
 
 /// The runs of a day's reports, each at its first report, and the instants of those that came late.
-fn runs(rule: &AlertRule, reports: &[(&Report, isize)]) -> Vec<(EventTime, Sign)> {
+fn runs(rule: &Judge, reports: &[(&Report, isize)]) -> Vec<(EventTime, Sign)> {
     let mut runs: Vec<(EventTime, Sign)> = Vec::new();
     let late = reports.iter().filter(|(r, _)| r.received_at - r.ts > LATE).map(|(r, _)| (r.ts, Sign::Late));
     let mut late: Vec<_> = late.collect();

@@ -37,7 +37,7 @@ pub(super) fn blocked<'scope>(visits: Rows<'scope, (GateEvent, bool)>, sets: Rul
         .map(|(visit, late)| (visit.camera.hashed() % SHARDS, (visit, late)))
         .join_by_key("Blocked visits that rules tell of", sets, |_, (visit, late), set| {
             let alerts = chosen(set, AlertKind::BlockedVehicle, visit.camera)
-                .map(|(rule, rules)| alert(visit, *late, &rule, rules));
+                .map(|(rule, rules)| alert(visit, *late, &rule.alert, rules));
             alerts.collect::<Vec<_>>()
         })
 }

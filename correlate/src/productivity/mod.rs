@@ -143,6 +143,7 @@ fn settings<'scope>(rules: &Rules<'scope>) -> Rows<'scope, Settings> {
         rules.station_zones.clone().map(|r| ((), Part::Zone(r))),
         rules.badges.clone().map(|r| ((), Part::Badge(r))),
         rules.alerts.clone().flat_map(|(r, _)| r.kind.is_of_events().then_some(((), Part::Alerts))),
+        rules.reports.clone().map(|_| ((), Part::Alerts)),
     ]);
     parts
         .reduce_by_key("Settings of productivity", |(), parts, out| {

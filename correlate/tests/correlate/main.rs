@@ -14,6 +14,7 @@ mod scenarios_alerts;
 mod scenarios_alerts_work;
 mod scenarios_attendance;
 mod scenarios_days;
+mod scenarios_drift;
 mod scenarios_gate;
 mod scenarios_quality;
 mod scenarios_station;

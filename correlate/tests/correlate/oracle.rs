@@ -6,10 +6,12 @@
 //! column.
 
 mod database;
+mod database_drift;
 mod database_people;
 mod database_station;
 mod scene;
 mod scene_attendance;
+mod scene_drift;
 mod scene_gate;
 mod scene_quality;
 mod scene_station;

@@ -1,14 +1,13 @@
 //! `/api/v1/drift`: how far what models report now is from what they used to, from the hours of `drift_hours`.
 //!
-//! The last 24 hours are compared with the 30 days before them. Distributions are over event types, and over twenty
-//! bins of confidence; every count is raised by one (Laplace smoothing), so that no share is 0:
-//! * KL: Σ p ln(p/q), current against baseline (Kullback and Leibler 1951), in nats;
-//! * PSI: Σ (p − q) ln(p/q), the population stability index; above 0.2 is usually taken for a shift;
-//! * JS: the mean KL of both to their middle (Lin 1991), at most ln 2.
+//! The last 24 hours are compared with the 30 days before them, or with the dates that `[drift]` pins, once these are past.
+//! Distributions are over event types, and over twenty bins of confidence; see [`gemba_schemas::divergence`].
 
 use super::{Problem, Shared, older};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use gemba_schemas::divergence::Divergence;
+use gemba_schemas::rule::BaselineRule;
 use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{CONFIDENCE_BINS, DriftHour, ViewKind, ViewRow};
 use gemba_sinks::RowRange;
@@ -58,25 +57,6 @@ impl Reports {
     }
 }
 
-/// The divergences of one distribution from another.
-#[derive(Debug, PartialEq)]
-struct Divergence {
-    kl: f64,
-    psi: f64,
-    js: f64,
-}
-
-fn divergence(current: &[u64], baseline: &[u64]) -> Divergence {
-    let shares = |counts: &[u64]| -> Vec<f64> {
-        let total = counts.iter().sum::<u64>() + counts.len() as u64;
-        counts.iter().map(|n| (n + 1) as f64 / total as f64).collect()
-    };
-    let (p, q) = (shares(current), shares(baseline));
-    let kl = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * (a / b).ln()).sum::<f64>();
-    let middle: Vec<f64> = p.iter().zip(&q).map(|(p, q)| (p + q) / 2.0).collect();
-    Divergence { kl: kl(&p, &q), psi: kl(&p, &q) + kl(&q, &p), js: (kl(&p, &middle) + kl(&q, &middle)) / 2.0 }
-}
-
 /// z of the difference of two mean confidences, their variances taken as they are (Welch).
 fn two_sample(a: &Reports, b: &Reports) -> Option<f64> {
     let error = a.variance()? / a.count as f64 + b.variance()? / b.count as f64;
@@ -95,23 +75,57 @@ pub async fn drift(
         // The end of the newest hour.
         None => shared.live.read().newest(ViewKind::DriftHour).map_or(EventTime::default(), |b| b + Micros::HOUR),
     };
-    let hours = RowRange { view: ViewKind::DriftHour, from: at - CURRENT - BASELINE, to: at };
-    older::answer(shared, &[hours], move |shared| {
+    let pinned = shared.baseline();
+    let times = Times { at, baseline: span(pinned, at) };
+    let ranges = times.ranges();
+    older::answer(shared, &ranges.clone(), move |shared| {
         let mut sources: BTreeMap<&'static str, Source> = BTreeMap::new();
         let older = |range: &RowRange, f: &mut dyn FnMut(&ViewRow)| shared.older(range, f);
-        let snapshot = shared.live.rows(&[hours], older, |row| {
+        let snapshot = shared.live.rows(&ranges, older, |row| {
             if let ViewRow::DriftHour(row) = row
                 && asked.source.as_deref().is_none_or(|source| row.source.as_str() == source)
             {
-                sources.entry(row.source.as_str()).or_default().add(row, at);
+                sources.entry(row.source.as_str()).or_default().add(row, &times);
             }
         })?;
         let tick = snapshot.tick();
         drop(snapshot);
         let sources: Vec<_> = sources.iter().map(|(name, source)| source.statistics(name)).collect();
-        Ok(axum::Json(json!({ "tick": tick, "at": at.rfc3339(), "sources": sources })).into_response())
+        let (from, until) = times.baseline;
+        let compared = json!({ "pinned": pinned.is_some(), "from": from.rfc3339(), "until": until.rfc3339() });
+        let answer = json!({ "tick": tick, "at": at.rfc3339(), "baseline": compared, "sources": sources });
+        Ok(axum::Json(answer).into_response())
     })
     .await
+}
+
+/// What is compared with: from when, up to when. Of a pinned baseline that is not past yet nothing.
+fn span(pinned: Option<BaselineRule>, at: EventTime) -> (EventTime, EventTime) {
+    match pinned {
+        None => (at - CURRENT - BASELINE, at - CURRENT),
+        // The hour that ends at the instant begins after it.
+        Some(pinned) if at - Micros::HOUR >= pinned.until => (pinned.from, pinned.until),
+        Some(pinned) => (pinned.from, pinned.from),
+    }
+}
+
+/// The instant that is asked about, and the hours that the ones before it are compared with.
+struct Times {
+    at: EventTime,
+    baseline: (EventTime, EventTime),
+}
+
+impl Times {
+    /// The hours that are needed, each once.
+    fn ranges(&self) -> Vec<RowRange> {
+        let range = |from, to| RowRange { view: ViewKind::DriftHour, from, to };
+        let (from, until) = self.baseline;
+        match until < self.at - CURRENT {
+            true => vec![range(from, until), range(self.at - CURRENT, self.at)],
+            // A pinned baseline may reach into the last day.
+            false => vec![range(from.min(self.at - CURRENT), self.at)],
+        }
+    }
 }
 
 /// What one source reports.
@@ -125,12 +139,21 @@ struct Source {
 }
 
 impl Source {
-    fn add(&mut self, row: &DriftHour, at: EventTime) {
-        (if row.hour >= at - CURRENT { &mut self.current } else { &mut self.baseline }).add(row);
-        if row.hour >= at - Micros::HOUR {
+    fn add(&mut self, row: &DriftHour, times: &Times) {
+        let (is_now, is_then) =
+            (row.hour >= times.at - CURRENT, (times.baseline.0..times.baseline.1).contains(&row.hour));
+        if is_now {
+            self.current.add(row);
+        }
+        if is_then {
+            self.baseline.add(row);
+        }
+        if row.hour >= times.at - Micros::HOUR {
             self.hour.add(row);
         }
-        self.versions.entry((row.model.as_str(), row.model_version.as_str())).or_default().add(row);
+        if is_now || is_then {
+            self.versions.entry((row.model.as_str(), row.model_version.as_str())).or_default().add(row);
+        }
     }
 
     fn statistics(&self, source: &str) -> Value {
@@ -143,7 +166,7 @@ impl Source {
         // Without one of the two there is nothing to compare.
         let both = current.count > 0 && baseline.count > 0;
         let against = |a: &[u64], b: &[u64]| {
-            both.then(|| divergence(a, b)).map(|d| json!({ "kl": d.kl, "psi": d.psi, "js": d.js }))
+            both.then(|| Divergence::of(a, b)).map(|d| json!({ "kl": d.kl, "psi": d.psi, "js": d.js }))
         };
         let activity: u64 = ["working", "idle", "absent"].iter().filter_map(|t| current.types.get(t)).sum();
         let working = current.types.get("working").copied().unwrap_or(0);
@@ -178,14 +201,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn divergences_of_a_worked_example() {
-        // Counts 2 and 0 against 0 and 2, each raised by one: p = (3/4, 1/4), q = (1/4, 3/4).
-        let d = divergence(&[2, 0], &[0, 2]);
-        let kl = 0.75 * 3f64.ln() - 0.25 * 3f64.ln();
-        assert!((d.kl - kl).abs() < 1e-12 && (d.psi - 2.0 * kl).abs() < 1e-12);
-        // The middle is (1/2, 1/2): 3/4 ln 3/2 + 1/4 ln 1/2.
-        assert!((d.js - (0.75 * 1.5f64.ln() + 0.25 * 0.5f64.ln())).abs() < 1e-12);
-        assert_eq!(divergence(&[5, 7], &[5, 7]), Divergence { kl: 0.0, psi: 0.0, js: 0.0 });
+    fn a_pinned_baseline_counts_once_it_is_past() {
+        let hours = |n: i64| EventTime(n * Micros::HOUR.0);
+        assert_eq!(span(None, hours(1_000)), (hours(1_000 - 744), hours(1_000 - 24)));
+        let pinned = BaselineRule { from: hours(100), until: hours(124) };
+        assert_eq!(span(Some(pinned), hours(125)), (hours(100), hours(124)));
+        assert_eq!(span(Some(pinned), hours(124)), (hours(100), hours(100)));
     }
 
     #[test]

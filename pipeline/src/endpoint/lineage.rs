@@ -126,6 +126,14 @@ fn at_stations(
     facts
 }
 
+/// All reports of a station or camera.
+fn reported(source: Name, span: &str) -> Vec<(FactKind, String)> {
+    let source = text(source.as_str());
+    let events = format!("station = {source} AND {span}");
+    let points = format!("camera = {source} AND {span}");
+    vec![(FactKind::Activity, events.clone()), (FactKind::Production, events), (FactKind::TrackPoint, points)]
+}
+
 /// The facts that a row follows from, as conditions on their tables.
 fn under(row: &ViewRow, stations: &[StationZoneRule]) -> Vec<(FactKind, String)> {
     let events = |condition: String| vec![(FactKind::Activity, condition.clone()), (FactKind::Production, condition)];
@@ -197,6 +205,11 @@ fn under(row: &ViewRow, stations: &[StationZoneRule]) -> Vec<(FactKind, String)>
                 (FactKind::TrackPoint, format!("camera = {source} AND class = {what} AND model = {model} AND {span}")),
             ]
         }
+        // Too far from the baseline: all that report there.
+        ViewRow::RetrainRequest(r) if r.event_type == Name::EMPTY => {
+            let day = Micros(23 * Micros::HOUR.0);
+            reported(r.source, &within("ts", r.from_hour - day, r.to_hour + Micros::HOUR - Micros(1)))
+        }
         ViewRow::RetrainRequest(r) => {
             let (source, model) = (text(r.source.as_str()), text(r.model.as_str()));
             let span = within("ts", r.from_hour, r.to_hour + Micros::HOUR - Micros(1));
@@ -250,6 +263,10 @@ fn under(row: &ViewRow, stations: &[StationZoneRule]) -> Vec<(FactKind, String)>
                     let mut facts = events(format!("station = {source} AND {hours}"));
                     facts.push((FactKind::TrackPoint, format!("{} AND {hours}", of_camera(r.camera))));
                     facts
+                }
+                AlertKind::TypeDrift | AlertKind::ConfidenceDrift | AlertKind::WorkingShare | AlertKind::ReportRate => {
+                    let day = if r.kind == AlertKind::ReportRate { Micros::ZERO } else { Micros(23 * Micros::HOUR.0) };
+                    reported(r.camera, &within("ts", r.opened - day, until + Micros::HOUR - Micros(1)))
                 }
             }
         }

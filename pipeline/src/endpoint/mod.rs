@@ -46,7 +46,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
-use gemba_schemas::rule::StationZoneRule;
+use gemba_schemas::rule::{BaselineRule, StationZoneRule};
 use gemba_schemas::view::ViewRow;
 use gemba_sinks::{Live, SinkError, StoreReader};
 use std::net::SocketAddr;
@@ -62,6 +62,8 @@ pub struct Shared {
     pub cameras: Vec<String>,
     /// Zones that stand for stations, as of the start.
     pub stations: Vec<StationZoneRule>,
+    /// What `[drift]` pinned at the start.
+    pinned: Option<BaselineRule>,
     /// Counters of the run.
     pub progress: Arc<Progress>,
     /// What clients ask goes here.
@@ -86,6 +88,7 @@ impl Shared {
             site: site.site.name.clone(),
             cameras: site.cameras.iter().map(|c| c.name.clone()).collect(),
             stations: lineage::stations(site),
+            pinned: site.baseline(),
             progress,
             inbox,
             live,
@@ -98,6 +101,11 @@ impl Shared {
     /// How the site file is read again.
     pub fn reload_with(&self, reload: Reload) {
         let _ = self.reload.set(reload);
+    }
+
+    /// What `[drift]` pins now.
+    fn baseline(&self) -> Option<BaselineRule> {
+        self.reload.get().map_or(self.pinned, Reload::baseline)
     }
 
     /// From now on rows can be read.

@@ -125,7 +125,10 @@ pub fn build() -> Value {
         ("/api/v1/productivity/{of}", "Sums of hours of `workers`, `stations` or the `floor` over `from`, `to`."),
         ("/api/v1/attendance/summary", "Days by status over `from`, `to`, per employee and in all."),
         ("/api/v1/quality", "The status of each packing camera in the 24 hours before `at`, and its trend."),
-        ("/api/v1/drift", "How far what models report is from what they used to, per `source`, `at` an instant."),
+        (
+            "/api/v1/drift",
+            "How far reports are from what they were, or from a pinned baseline, per `source`, `at` an instant.",
+        ),
         ("/api/v1/views/{view}/{key}/facts", "The facts under a row; the key's columns are joined by `~`."),
     ] {
         paths.insert(path.into(), json!({ "get": { "summary": summary, "responses": json_responses() } }));

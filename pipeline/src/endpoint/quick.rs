@@ -121,7 +121,7 @@ impl<'a> Rest<'a> {
 }
 
 fn is<const N: usize>(text: &str, what: &[u8; N]) -> bool {
-    text.as_bytes().as_array() == Some(what)
+    text.len() == N && text.as_bytes().first_chunk() == Some(what)
 }
 
 /// A body whose fields come in the order of the documentation, without spaces: keys are compared whole.

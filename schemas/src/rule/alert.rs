@@ -22,6 +22,26 @@ text_enum! {
         Confidence = "confidence",
         /// A vehicle came whose plate is blocked.
         BlockedVehicle = "blocked_vehicle",
+        /// How far the event types of 24 hours' reports are from the baseline. High is bad.
+        TypeDrift = "type_drift",
+        /// How far the confidences of 24 hours' reports are from the baseline. High is bad.
+        ConfidenceDrift = "confidence_drift",
+        /// Share of `working` in 24 hours' reports of activity. Bad outside two bounds.
+        WorkingShare = "working_share",
+        /// Reports a minute in an hour. Bad outside two bounds.
+        ReportRate = "report_rate",
+    }
+}
+
+text_enum! {
+    /// How the distance of two distributions is measured; see [`divergence`](crate::divergence).
+    pub enum Statistic {
+        /// Population stability index.
+        Psi = "psi",
+        /// Kullback–Leibler divergence, in nats.
+        Kl = "kl",
+        /// Jensen–Shannon divergence, in nats.
+        Js = "js",
     }
 }
 
@@ -36,17 +56,40 @@ text_enum! {
 }
 
 impl AlertKind {
-    /// Whether a high value is a bad one.
+    /// Whether a high value is a bad one; of a kind with two bounds, whether one beyond the first is.
     pub fn high_is_bad(self) -> bool {
         match self {
-            Self::EmptyRate | Self::DeviceOffline | Self::BlockedVehicle => true,
+            Self::EmptyRate | Self::DeviceOffline | Self::BlockedVehicle | Self::TypeDrift | Self::ConfidenceDrift => {
+                true
+            }
             Self::ExportSuccess | Self::StationUtilisation | Self::FloorUtilisation | Self::Confidence => false,
+            Self::WorkingShare | Self::ReportRate => false,
         }
     }
 
     /// Whether it follows from events of workers at stations.
     pub fn is_of_events(self) -> bool {
-        matches!(self, Self::StationUtilisation | Self::FloorUtilisation | Self::Confidence)
+        matches!(self, Self::StationUtilisation | Self::FloorUtilisation | Self::Confidence) || self.is_of_reports()
+    }
+
+    /// Whether it follows from all that is reported of a station or camera; its rules are [`ReportAlertRule`]s.
+    pub fn is_of_reports(self) -> bool {
+        self.is_drift() || self.has_two_bounds()
+    }
+
+    /// Whether a distribution is compared with a baseline.
+    pub fn is_drift(self) -> bool {
+        matches!(self, Self::TypeDrift | Self::ConfidenceDrift)
+    }
+
+    /// Whether both a low and a high value are bad: each has an alert of its own.
+    pub fn has_two_bounds(self) -> bool {
+        matches!(self, Self::WorkingShare | Self::ReportRate)
+    }
+
+    /// What 1 is in the columns of `alerts`: reports a minute are counted in hundredths, all else in 1/10 000.
+    pub fn scale(self) -> u16 {
+        if self == Self::ReportRate { 100 } else { 10_000 }
     }
 }
 
@@ -67,4 +110,17 @@ pub struct AlertRule {
     /// Hours with fewer samples (sessions, exports, reports; of utilisations seconds of presence) are passed over. Not used
     /// by `device_offline` and `blocked_vehicle`.
     pub min_samples: u32,
+}
+
+/// When an alert about what a station or camera reports opens, and when it is resolved. A kind with two bounds has a rule
+/// for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ReportAlertRule {
+    /// The alert, in the kind's [scale](AlertKind::scale). Its samples are reports: of drift those of the 24 hours, and as
+    /// many in the baseline; of `working_share` those of activity in the 24 hours; of `report_rate` those of the hour.
+    pub alert: AlertRule,
+    /// How distance is measured; `None` where nothing is compared with a baseline.
+    pub statistic: Option<Statistic>,
+    /// Whether a high value is a bad one.
+    pub high_is_bad: bool,
 }

@@ -40,8 +40,8 @@ pub use needs::{CodeNeeds, MotionNeeds, Needs};
 pub use paths::DataPaths;
 pub use retention::Retention;
 pub use scene::{Line, Packing, Zone};
-pub use value::{ClockTime, Date, Fraction, Length, Moment};
-pub use work::{Drift, Duration, Productivity, Station, Worker};
+pub use value::{ClockTime, Date, Fraction, Length, Level, Moment};
+pub use work::{Baseline, Drift, Duration, Productivity, Station, Worker};
 
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -79,7 +79,7 @@ pub struct Site {
     /// `[[station]]`: workstations whose events are expected.
     #[serde(default, rename = "station")]
     pub stations: Vec<Station>,
-    /// `[drift]`: when a model is unsure.
+    /// `[drift]`: when a model is unsure, or too far from what it was.
     #[serde(default)]
     pub drift: Drift,
     /// `[[alert]]`: when somebody is to be told. `None`: the built-in alerts; an empty list: none.

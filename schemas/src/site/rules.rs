@@ -20,7 +20,7 @@ impl Site {
             rules.extend(camera.lines.iter().map(|l| Rule::Line(line(name, l))));
             rules.extend(camera.packing.iter().map(|p| Rule::Packing(packing(name, p))));
         }
-        rules.extend(super::alerts::rules(self.alerts.as_deref()).into_iter().map(Rule::Alert));
+        rules.extend(super::alerts::rules(self.alerts.as_deref()));
         rules.extend(self.shifts.iter().flat_map(|s| s.rules(&self.site.time_zone)));
         rules.extend(self.holidays.iter().map(super::Holiday::rule));
         rules.extend(self.gate.iter().flat_map(|gate| gate.rules(&self.site.time_zone)));

@@ -71,8 +71,24 @@ fn work(site: &Site, root: &Spot<'_>, problems: &mut Problems<'_>) {
             problems.add(&root.key("drift").key(key), "must be at least 1");
         }
     }
+    drift(site, &root.key("drift"), problems);
     unique(&site.workers, |w| &w.name, &root.key("worker"), &[], problems);
     unique(&site.stations, |s| &s.name, &root.key("station"), &[], problems);
+}
+
+fn drift(site: &Site, spot: &Spot<'_>, problems: &mut Problems<'_>) {
+    if let Some(baseline) = site.drift.baseline {
+        let (from, to) = (baseline.from.0, baseline.to.0);
+        let spot = spot.key("baseline").key("to");
+        if to < from {
+            problems.add(&spot, format!("expected a date from `from` ({from}) on, found {to}"));
+        } else if site.baseline().is_none() {
+            problems.add(&spot, format!("expected dates of this calendar, found {from} to {to}"));
+        }
+    }
+    if let Some(most) = site.drift.max_psi.filter(|most| most.0 == 0.0 || most.0 > 6.0) {
+        problems.add(&spot.key("max_psi"), format!("expected more than 0 and at most 6, found {}", most.0));
+    }
 }
 
 fn also(hint: String, otherwise: &str) -> String {

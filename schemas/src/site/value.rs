@@ -1,4 +1,4 @@
-//! Values of the site file with their own syntax: lengths of time, times of day, dates, fractions.
+//! Values of the site file with their own syntax: lengths of time, times of day, dates, numbers.
 
 use super::ClassNames;
 use crate::calendar::Day;
@@ -28,6 +28,10 @@ pub enum Moment {
     /// An instant.
     Instant(EventTime),
 }
+
+/// A number from 0 on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Level(pub f64);
 
 /// A number from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -173,6 +177,27 @@ impl<'de> Deserialize<'de> for Fraction {
                 inside
                     .then_some(Fraction(value as f64))
                     .ok_or_else(|| E::invalid_value(Unexpected::Signed(value), &self))
+            }
+        }
+        d.deserialize_f64(Visit)
+    }
+}
+
+impl<'de> Deserialize<'de> for Level {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl Visitor<'_> for Visit {
+            type Value = Level;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number from 0 on")
+            }
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Level, E> {
+                let sound = value >= 0.0 && value.is_finite();
+                sound.then_some(Level(value)).ok_or_else(|| E::invalid_value(Unexpected::Float(value), &self))
+            }
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Level, E> {
+                let sound = value >= 0;
+                sound.then_some(Level(value as f64)).ok_or_else(|| E::invalid_value(Unexpected::Signed(value), &self))
             }
         }
         d.deserialize_f64(Visit)

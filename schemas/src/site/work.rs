@@ -1,9 +1,11 @@
 //! What the site says about work: workers, stations, how events count, when a model is unsure.
 
 use super::Site;
-use super::value::{Fraction, Length};
+use super::value::{Date, Fraction, Length, Level, Moment};
 use crate::id::Name;
-use crate::rule::{DriftRule, DurationModel, ProductivityRule, Rule, StationRule, WorkerRule};
+use crate::rule::{
+    BaselineRule, DriftBoundRule, DriftRule, DurationModel, ProductivityRule, Rule, StationRule, WorkerRule,
+};
 use crate::score::Score;
 use serde::Deserialize;
 
@@ -64,25 +66,56 @@ pub struct Station {
     pub worker: Option<String>,
 }
 
-/// `[drift]`: when a model is unsure.
+/// `[drift]`: when a model is unsure, or too far from what it was.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Drift {
     /// Mean confidence of an hour below which the model is unsure. Default 0.8.
     pub min_confidence: Fraction,
-    /// Hours with fewer reports say nothing. Default 20.
+    /// Hours with fewer reports say nothing. For `max_psi`: those with fewer in their 24 hours, or in the baseline.
+    /// Default 20.
     pub min_samples: u32,
-    /// Unsure hours in a row that ask for retraining. Default 2.
+    /// Hours in a row, unsure or too far from the baseline, that ask for retraining. Default 2.
     pub sustained: u32,
+    /// What the last 24 hours are compared with, by `/api/v1/drift`, the alerts `type_drift` and `confidence_drift`, and
+    /// `max_psi`. Alerts and `max_psi` know it until its facts are sealed (while clients report, months behind the 35 days
+    /// leave memory); then they say nothing more. Default: the 30 days before them.
+    pub baseline: Option<Baseline>,
+    /// Population stability index, of the event types or the confidences of a station or camera, above which an hour's 24
+    /// hours are too far from the baseline; 0.2 is usually taken for a shift. Default: none, and nothing is worked out.
+    pub max_psi: Option<Level>,
+}
+
+/// `[drift] baseline`: dates on the site's clock, both included. What came before its end is compared with nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    /// First date.
+    pub from: Date,
+    /// Last date.
+    pub to: Date,
+}
+
+impl Baseline {
+    /// The rule, by the clock of a zone; `None` beyond the calendar.
+    fn rule(self, zone: &str) -> Option<BaselineRule> {
+        let midnight = |day| Moment::Date(day).instant(zone);
+        Some(BaselineRule { from: midnight(self.from.0)?, until: midnight(self.to.0.plus(1))? })
+    }
 }
 
 impl Default for Drift {
     fn default() -> Self {
-        Self { min_confidence: Fraction(0.8), min_samples: 20, sustained: 2 }
+        Self { min_confidence: Fraction(0.8), min_samples: 20, sustained: 2, baseline: None, max_psi: None }
     }
 }
 
 impl Site {
+    /// The baseline that `[drift]` pins.
+    pub fn baseline(&self) -> Option<BaselineRule> {
+        self.drift.baseline.and_then(|baseline| baseline.rule(&self.site.time_zone))
+    }
+
     /// The rules about work.
     pub(super) fn work_rules(&self) -> impl Iterator<Item = Rule> + '_ {
         let p = &self.productivity;
@@ -100,8 +133,15 @@ impl Site {
             min_samples: self.drift.min_samples,
             sustained: self.drift.sustained,
         };
+        let bound = self.drift.max_psi.map(|most| DriftBoundRule {
+            max_psi: Score((most.0 * 10_000.0).round() as u16),
+            min_samples: self.drift.min_samples,
+            sustained: self.drift.sustained,
+        });
         [Rule::Productivity(productivity), Rule::Drift(drift)]
             .into_iter()
+            .chain(self.baseline().map(Rule::Baseline))
+            .chain(bound.map(Rule::DriftBound))
             .chain(self.workers.iter().map(|w| Rule::Worker(WorkerRule { worker: Name::new(&w.name) })))
             .chain(self.stations.iter().map(|s| Rule::Station(StationRule { station: Name::new(&s.name) })))
     }

@@ -41,27 +41,30 @@ row! {
 row! {
     /// A model that was unsure for longer than an hour: at least `sustained` consecutive local hours with at least
     /// `min_samples` reports each, whose mean confidence was below `min_confidence`. Hours with fewer reports neither
-    /// count nor break the row; a later hour that is sure ends it.
+    /// count nor break the row; a later hour that is sure ends it. And, where `[drift]` has `max_psi`, a station or camera
+    /// whose reports were too far from the baseline for as long: hours for which the `psi` of `type_drift` or of
+    /// `confidence_drift` (see `alerts`) was above it, with at least `min_samples` reports in the 24 hours and in the baseline.
+    /// Such a row is about all that report there: its `event_type`, `model` and `model_version` are empty.
     pub struct RetrainRequest in "retrain_requests", key(source, event_type, model, model_version, from_hour), bucket(from_hour) {
         /// Station or camera.
         pub source: Name,
-        /// What was reported.
+        /// What was reported; empty: all.
         pub event_type: Name,
-        /// Model.
+        /// Model; empty: all.
         pub model: Name,
-        /// Its version.
+        /// Its version; empty: all.
         pub model_version: Name,
-        /// First unsure hour.
+        /// First unsure hour, or hour too far.
         pub from_hour: EventTime,
-        /// Last unsure hour.
+        /// Last one.
         pub to_hour: EventTime,
-        /// Unsure hours.
+        /// How many.
         pub hours: u32,
         /// Reports in them.
         pub samples: u64,
         /// Their mean confidence, rounded down to 1/10 000.
         pub confidence: Score,
-        /// `high` when the mean is more than 0.10 below the bound, else `normal`.
+        /// `high` when the mean is more than 0.10 below the bound, or the greatest index above twice `max_psi`; else `normal`.
         pub priority: Name,
         /// Why, in a sentence.
         pub reason: String,

@@ -5,6 +5,8 @@ mod calendar;
 #[cfg(test)]
 mod dictionary;
 #[cfg(test)]
+mod divergence;
+#[cfg(test)]
 mod geometry;
 #[cfg(test)]
 mod identity;
@@ -18,6 +20,8 @@ mod site;
 mod site_alerts;
 #[cfg(test)]
 mod site_attendance;
+#[cfg(test)]
+mod site_drift;
 #[cfg(test)]
 mod site_gate;
 #[cfg(test)]

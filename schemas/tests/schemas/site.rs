@@ -63,6 +63,7 @@ fn every_key_is_explained_in_an_example() {
         "[endpoint]\nzz=0",
         "[productivity]\nzz=0",
         "[drift]\nzz=0",
+        "[drift]\nbaseline={zz=0}",
         "[[worker]]\nzz=0",
         "[[station]]\nzz=0",
         "[[model]]\nzz=0",

@@ -64,9 +64,9 @@ fn wrong_alerts_say_what_was_expected() {
     assert_eq!(
         wrong(text).lines().collect::<Vec<_>>(),
         [
-            "site.toml:8:8: alert.kind: unknown value `empty_rat`; did you mean `empty_rate`? (valid values: `empty_rate`, `export_success`, `device_offline`, `station_utilisation`, `floor_utilisation`, `confidence`, `blocked_vehicle`)",
+            "site.toml:8:8: alert.kind: unknown value `empty_rat`; did you mean `empty_rate`? (valid values: `empty_rate`, `export_success`, `device_offline`, `station_utilisation`, `floor_utilisation`, `confidence`, `blocked_vehicle`, `type_drift`, `confidence_drift`, `working_share`, `report_rate`)",
             "site.toml:11:12: alert.severity: unknown value `criticl`; did you mean `critical`? (valid values: `warning`, `critical`)",
-            "site.toml:12:1: alert.threshhold: unknown key `threshhold` in [[alert]]; did you mean `threshold`? (valid keys: `kind`, `severity`, `camera`, `threshold`, `clear`, `min_samples`, `min_observed`)",
+            "site.toml:12:1: alert.threshhold: unknown key `threshhold` in [[alert]]; did you mean `threshold`? (valid keys: `kind`, `severity`, `camera`, `threshold`, `clear`, `most`, `most_clear`, `statistic`, `min_samples`, `min_observed`)",
         ]
     );
     let text = "[[alert]]\nkind = 'empty_rate'\ncamera = 'bench1'\nthreshold = 0.1\nclear = 0.2\nmin_samples = 0\n\

@@ -1,12 +1,13 @@
 //! Facts and rules into DuckDB, the oracle's answers out.
 
+use super::database_drift::insert_drift;
 use super::database_people::{insert_attendance, insert_gate};
 use super::database_station::{insert_stations, watched_stations};
 use duckdb::{Connection, params};
 use gemba_schemas::fact::{Fact, FactKind};
 use gemba_schemas::id::Name;
 use gemba_schemas::registry::Table;
-use gemba_schemas::rule::{DurationModel, Rule, digest};
+use gemba_schemas::rule::{DurationModel, Rule, Statistic, digest};
 use gemba_schemas::time::EventTime;
 use gemba_schemas::view::{ViewKind, ViewRow};
 use std::collections::BTreeMap;
@@ -172,7 +173,10 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
             | Rule::PlateFormat(_)
             | Rule::Plate(_)
             | Rule::StationZone(_)
-            | Rule::Badge(_) => {}
+            | Rule::Badge(_)
+            | Rule::ReportAlert(_)
+            | Rule::Baseline(_)
+            | Rule::DriftBound(_) => {}
         }
     }
 }
@@ -181,7 +185,7 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
 fn insert_alerts(db: &Connection, rules: &[Rule]) {
     db.execute_batch(
         "CREATE TABLE rule_alert (alert BIGINT, camera VARCHAR, kind VARCHAR, severity VARCHAR, threshold HUGEINT,
-             clear HUGEINT, min_samples BIGINT, digest VARCHAR);
+             clear HUGEINT, min_samples BIGINT, digest VARCHAR, statistic VARCHAR, high_is_bad BOOLEAN);
          CREATE TABLE digest_clock (digest VARCHAR);",
     )
     .unwrap();
@@ -189,7 +193,11 @@ fn insert_alerts(db: &Connection, rules: &[Rule]) {
         if let Rule::Clock(_) = rule {
             db.execute("INSERT INTO digest_clock VALUES (?)", [digest([rule]).as_str()]).unwrap();
         }
-        let Rule::Alert(r) = rule else { continue };
+        let (r, statistic, high_is_bad) = match rule {
+            Rule::Alert(r) => (r, None, r.kind.high_is_bad()),
+            Rule::ReportAlert(r) => (&r.alert, r.statistic, r.high_is_bad),
+            _ => continue,
+        };
         let values = params![
             alert as i64,
             r.camera.map(Name::as_str),
@@ -198,9 +206,11 @@ fn insert_alerts(db: &Connection, rules: &[Rule]) {
             i64::from(r.threshold.0),
             i64::from(r.clear.0),
             r.min_samples,
-            digest([rule]).as_str()
+            digest([rule]).as_str(),
+            statistic.map(Statistic::as_str),
+            high_is_bad
         ];
-        db.execute("INSERT INTO rule_alert VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values).unwrap();
+        db.execute("INSERT INTO rule_alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values).unwrap();
     }
 }
 
@@ -252,6 +262,7 @@ pub fn answers(facts: &[Fact], rules: &[Rule], now: &[EventTime]) -> BTreeMap<Vi
     insert_rules(&db, rules, now);
     insert_joined_digests(&db, rules);
     insert_alerts(&db, rules);
+    insert_drift(&db, rules);
     let clock = rules.iter().find(|r| matches!(r, Rule::Clock(_))).expect("a scene has a clock");
     insert_attendance(&db, rules, clock);
     insert_gate(&db, rules, clock);
@@ -266,6 +277,10 @@ pub fn answers(facts: &[Fact], rules: &[Rule], now: &[EventTime]) -> BTreeMap<Vi
         // What cameras see of stations follows from the visits to zones.
         if *kind == ViewKind::WorkerHour {
             db.execute_batch(include_str!("station.sql")).unwrap();
+        }
+        // Requests and alerts follow from the hours of models.
+        if *kind == ViewKind::RetrainRequest {
+            db.execute_batch(include_str!("windows.sql")).unwrap();
         }
         let table = kind.table();
         let columns: Vec<_> = table

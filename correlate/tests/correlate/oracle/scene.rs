@@ -1,7 +1,7 @@
 //! Random sites and facts, from a seed. Coordinates and times lie on coarse grids, so that edges, ties and exact
 //! thresholds are met often; scenes lie around the daily reset, some of them where the clocks are changed.
 
-use super::{Step, scene_attendance, scene_gate, scene_quality, scene_station, scene_work};
+use super::{Step, scene_attendance, scene_drift, scene_gate, scene_quality, scene_station, scene_work};
 use gemba_schemas::fact::{
     Attempt, Clock, CodeMiss, CodeRead, Coverage, CoverageEnd, Decoder, Fact, Fault, FaultKind, MotionSpan, Stage,
     TrackEnd, TrackEndReason, TrackPoint,
@@ -403,6 +403,8 @@ impl Scene {
         scene.facts.extend(scene_attendance::facts(&mut random, &scene.rules, base, size));
         scene.facts.extend(scene_gate::facts(&mut random, base, size));
         scene.rules.extend(scene_gate::rules(&mut random, base));
+        scene.facts.extend(scene_drift::facts(&mut random, base, size));
+        scene.rules.extend(scene_drift::rules(&mut random, base));
         let last = scene.facts.iter().map(Fact::bucket).max().unwrap_or(EventTime(base * 1_000_000));
         scene.now = last + Micros::from_millis(random.below(40) * 100 - 2000);
         // On the grid of the shifts, now and then: what begins or ends at that instant has begun or ended.

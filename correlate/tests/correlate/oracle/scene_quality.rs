@@ -77,7 +77,7 @@ pub fn facts(random: &mut Random, base: i64, size: usize, facts: &[Fact]) -> Vec
 /// Rules of alerts, for all cameras and for single ones; no two of a kind, severity and camera.
 pub fn rules(random: &mut Random) -> Vec<Rule> {
     let mut rules = Vec::new();
-    for kind in AlertKind::ALL.iter().copied() {
+    for kind in AlertKind::ALL.iter().copied().filter(|kind| !kind.is_of_reports()) {
         for severity in Severity::ALL.iter().copied() {
             for camera in sources(kind) {
                 if random.one_in(if camera.is_some() { 2 } else { 6 }) {
@@ -106,7 +106,7 @@ fn sources(kind: AlertKind) -> Vec<Option<&'static str>> {
         AlertKind::FloorUtilisation => &[],
         AlertKind::Confidence => &["S1", "cam-a"],
         AlertKind::BlockedVehicle => &["cam-b"],
-        AlertKind::EmptyRate | AlertKind::ExportSuccess | AlertKind::DeviceOffline => &["cam-a", UNKNOWN],
+        _ => &["cam-a", UNKNOWN],
     };
     [None].into_iter().chain(single.iter().map(|source| Some(*source))).collect()
 }

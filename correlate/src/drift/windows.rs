@@ -1,0 +1,326 @@
+//! What the 24 hours that end with an hour come to, beside what was before; and what follows from that for retraining.
+//!
+//! In: the reports of a source's hour by event type, while somebody asks; who asks. Out: for each hour with reports what
+//! is asked of it; requests. State: of each source its hours in order, each with the sum of all up to it, so that the sum
+//! of any stretch is a difference of two. An hour that changes costs one addition to each later one, and a reading of
+//! those alone whose 24 hours or baseline hold it.
+
+use super::Confidences;
+use super::counts::Counts;
+use super::requests::{Weight, requests};
+use crate::tick::Change;
+use gemba_schemas::divergence::Divergence;
+use gemba_schemas::id::Name;
+use gemba_schemas::rule::{AlertKind, BaselineRule, DriftBoundRule, Statistic};
+use gemba_schemas::time::{EventTime, Micros};
+use gemba_schemas::view::RetrainRequest;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+const DAY: Micros = Micros(24 * Micros::HOUR.0);
+/// How long before the 24 hours the baseline begins that is not pinned.
+const MONTH: Micros = Micros(30 * DAY.0);
+/// The instant before.
+const JUST: Micros = Micros(1);
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Asked {
+    /// An alert of this kind.
+    Kind(AlertKind),
+    /// The bound for requests.
+    Bound(DriftBoundRule),
+    /// Not asking by itself: what is compared with.
+    Baseline(BaselineRule),
+}
+
+/// What an hour comes to, for an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Value {
+    /// How far the 24 hours are from the baseline by each statistic, in parts per million; reports in both.
+    Drift {
+        /// Population stability index.
+        psi: u32,
+        /// Kullback–Leibler.
+        kl: u32,
+        /// Jensen–Shannon.
+        js: u32,
+        /// Reports in the 24 hours.
+        current: u64,
+        /// Reports in the baseline.
+        baseline: u64,
+    },
+    /// So many of so many reports.
+    Share(u64, u64),
+    /// Reports in the hour.
+    Rate(u64),
+}
+
+impl Value {
+    /// Reports on the thinner side of what was compared.
+    pub fn samples(self) -> u64 {
+        match self {
+            Self::Drift { current, baseline, .. } => current.min(baseline),
+            Self::Share(_, whole) => whole,
+            Self::Rate(reports) => reports,
+        }
+    }
+}
+
+/// A reading of an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Window {
+    /// The kind of alert that asks.
+    pub kind: AlertKind,
+    /// Station or camera.
+    pub source: Name,
+    /// The hour.
+    pub hour: EventTime,
+    /// What it comes to.
+    pub value: Value,
+    /// Reports in the hour itself.
+    pub reports: u64,
+}
+
+/// What goes out.
+#[derive(Clone)]
+pub enum Out {
+    /// For alerts.
+    Window(Window),
+    /// The view.
+    Request(Box<RetrainRequest>),
+}
+
+/// The reports of an hour by event type: the change of a model's hour.
+pub type Reported = (Name, EventTime, Name, Box<Confidences>);
+
+/// Who asks for what, of which only the least counts where there should be one.
+#[derive(Default, PartialEq)]
+struct Asking {
+    kinds: BTreeSet<AlertKind>,
+    bound: Option<DriftBoundRule>,
+    baseline: Option<BaselineRule>,
+}
+
+impl Asking {
+    fn of(asked: &BTreeMap<Asked, isize>) -> Self {
+        let mut asking = Self::default();
+        for asked in asked.keys() {
+            match asked {
+                Asked::Kind(kind) => drop(asking.kinds.insert(*kind)),
+                Asked::Bound(bound) => asking.bound = asking.bound.or(Some(*bound)),
+                Asked::Baseline(baseline) => asking.baseline = asking.baseline.or(Some(*baseline)),
+            }
+        }
+        asking
+    }
+
+    /// Which readings a change of the hours from `first` to `last` reaches: those that begin in this.
+    fn reached(&self, first: EventTime, last: EventTime) -> (EventTime, EventTime) {
+        match self.baseline {
+            Some(pinned) if first < pinned.until && last >= pinned.from => (first, EventTime::MAX),
+            Some(_) => (first, last + DAY),
+            None => (first, last + DAY + MONTH),
+        }
+    }
+}
+
+/// The hours of all sources, and who asks.
+#[derive(Default)]
+pub struct Windows {
+    lines: BTreeMap<Name, Line>,
+    asked: BTreeMap<Asked, isize>,
+}
+
+impl Windows {
+    /// Takes in the changes of one tick.
+    pub fn step(&mut self, rows: Vec<Change<Reported>>, asked: Vec<Change<(u64, Asked)>>, out: &mut Vec<Change<Out>>) {
+        let before = Asking::of(&self.asked);
+        for ((_, asked), n) in asked {
+            *self.asked.entry(asked).or_default() += n;
+        }
+        self.asked.retain(|_, n| *n != 0);
+        let asking = Asking::of(&self.asked);
+        let mut touched: BTreeMap<Name, BTreeMap<EventTime, Counts>> = BTreeMap::new();
+        for ((source, hour, event_type, confidences), diff) in rows {
+            let line = self.lines.entry(source).or_default();
+            let place = line.place(event_type);
+            let counts = touched.entry(source).or_default().entry(hour).or_default();
+            counts.report(&confidences.bins, confidences.sum, place, diff as i64);
+        }
+        let edited = asking != before;
+        for (source, changes) in touched {
+            let Some(line) = self.lines.get_mut(&source) else { continue };
+            let (first, last) = (changes.keys().next().copied(), changes.keys().next_back().copied());
+            line.change(changes, out);
+            if let (false, Some(first), Some(last)) = (edited, first, last) {
+                line.look(source, &asking, asking.reached(first, last), out);
+            }
+        }
+        if edited {
+            let all = (EventTime::MIN, EventTime::MAX);
+            self.lines.iter_mut().for_each(|(source, line)| line.look(*source, &asking, all, out));
+        }
+        self.lines.retain(|_, line| !line.hours.is_empty());
+    }
+}
+
+/// The hours of a source.
+#[derive(Default)]
+struct Line {
+    /// Event types in the order in which they were first seen: the places of their counts.
+    types: Vec<Name>,
+    /// These places in the order of the names, in which sums are taken.
+    order: Vec<usize>,
+    hours: Vec<Hour>,
+    requests: Vec<RetrainRequest>,
+}
+
+/// An hour with reports.
+struct Hour {
+    start: EventTime,
+    /// All reports up to it, its own included.
+    upto: Counts,
+    said: Vec<Window>,
+    weight: Option<Weight>,
+}
+
+impl Line {
+    fn place(&mut self, event_type: Name) -> usize {
+        if let Some(place) = self.types.iter().position(|name| *name == event_type) {
+            return place;
+        }
+        self.types.push(event_type);
+        self.order = (0..self.types.len()).collect();
+        // Names are ordered by interning, which differs between runs: compare texts.
+        self.order.sort_by_key(|place| self.types[*place].as_str());
+        self.types.len() - 1
+    }
+
+    /// Adds to hours; takes back what was said of those that are left with nothing.
+    fn change(&mut self, changes: BTreeMap<EventTime, Counts>, out: &mut Vec<Change<Out>>) {
+        let Some(first) = changes.keys().next().copied() else { return };
+        let later = self.hours.split_off(self.hours.partition_point(|hour| hour.start < first));
+        let mut old = self.upto(first - JUST);
+        let mut sum = old.clone();
+        let mut changes = changes.into_iter().peekable();
+        let mut later = later.into_iter().peekable();
+        loop {
+            let start = match (later.peek().map(|hour| hour.start), changes.peek().map(|(start, _)| *start)) {
+                (Some(there), Some(changed)) => there.min(changed),
+                (Some(start), None) | (None, Some(start)) => start,
+                (None, None) => break,
+            };
+            let mut own = Counts::default();
+            let (mut said, mut weight) = (Vec::new(), None);
+            if let Some(hour) = later.next_if(|hour| hour.start == start) {
+                own = hour.upto.less(&old);
+                (old, said, weight) = (hour.upto, hour.said, hour.weight);
+            }
+            if let Some((_, change)) = changes.next_if(|(changed, _)| *changed == start) {
+                own.add(&change);
+            }
+            if own.reports() == 0 {
+                out.extend(said.into_iter().map(|window| (Out::Window(window), -1)));
+                continue;
+            }
+            sum.add(&own);
+            self.hours.push(Hour { start, upto: sum.clone(), said, weight });
+        }
+    }
+
+    /// All reports of hours that begin at an instant or before.
+    fn upto(&self, ts: EventTime) -> Counts {
+        let after = self.hours.partition_point(|hour| hour.start <= ts);
+        after.checked_sub(1).map(|last| self.hours[last].upto.clone()).unwrap_or_default()
+    }
+
+    /// Reads the hours that begin in a stretch, and says what is said otherwise than before.
+    fn look(
+        &mut self,
+        source: Name,
+        asking: &Asking,
+        (first, end): (EventTime, EventTime),
+        out: &mut Vec<Change<Out>>,
+    ) {
+        let from = self.hours.partition_point(|hour| hour.start < first);
+        let to = self.hours.partition_point(|hour| hour.start < end);
+        for i in from..to {
+            let (said, weight) = self.read(source, asking, i);
+            let hour = &mut self.hours[i];
+            out.extend(hour.said.iter().filter(|w| !said.contains(w)).map(|w| (Out::Window(*w), -1)));
+            out.extend(said.iter().filter(|w| !hour.said.contains(w)).map(|w| (Out::Window(*w), 1)));
+            (hour.said, hour.weight) = (said, weight);
+        }
+        let weights = self.hours.iter().filter_map(|hour| Some((hour.start, hour.weight?)));
+        let asked = asking.bound.map(|bound| requests(source, &bound, asking.baseline, weights)).unwrap_or_default();
+        let before = std::mem::replace(&mut self.requests, asked);
+        let request = |request: &RetrainRequest| Out::Request(Box::new(request.clone()));
+        out.extend(before.iter().filter(|r| !self.requests.contains(r)).map(|r| (request(r), -1)));
+        out.extend(self.requests.iter().filter(|r| !before.contains(r)).map(|r| (request(r), 1)));
+    }
+
+    /// What an hour comes to: for each kind of alert that asks, and for requests.
+    fn read(&self, source: Name, asking: &Asking, i: usize) -> (Vec<Window>, Option<Weight>) {
+        let (hour, upto) = (self.hours[i].start, &self.hours[i].upto);
+        let own = upto.less(&self.upto(hour - JUST));
+        let reports = own.reports();
+        let mut said = Vec::new();
+        let mut say = |kind, value| said.push(Window { kind, source, hour, value, reports });
+        let asks = |kind| asking.kinds.contains(&kind);
+        if asks(AlertKind::ReportRate) {
+            say(AlertKind::ReportRate, Value::Rate(reports));
+        }
+        let past = self.upto(hour - DAY);
+        let current = upto.less(&past);
+        if asks(AlertKind::WorkingShare) {
+            let of = |what: &str| {
+                let place = self.types.iter().position(|name| name.as_str() == what);
+                place.map_or(0, |place| current.of_type(place))
+            };
+            let whole = of("working") + of("idle") + of("absent");
+            if whole > 0 {
+                say(AlertKind::WorkingShare, Value::Share(of("working"), whole));
+            }
+        }
+        let bound = asking.bound;
+        let [types, confidences] = [AlertKind::TypeDrift, AlertKind::ConfidenceDrift].map(asks);
+        if !types && !confidences && bound.is_none() {
+            return (said, None);
+        }
+        let baseline = match asking.baseline {
+            None => past.less(&self.upto(hour - DAY - MONTH)),
+            Some(pinned) if hour >= pinned.until => self.upto(pinned.until - JUST).less(&self.upto(pinned.from - JUST)),
+            Some(_) => Counts::default(),
+        };
+        let (there, before) = (current.reports(), baseline.reports());
+        if there == 0 || before == 0 {
+            return (said, None);
+        }
+        let drift = |d: &Divergence| {
+            let [psi, kl, js] = [Statistic::Psi, Statistic::Kl, Statistic::Js].map(|statistic| d.ppm(statistic));
+            Value::Drift { psi, kl, js, current: there, baseline: before }
+        };
+        let of_types = (types || bound.is_some()).then(|| {
+            let pairs = self.order.iter().map(|place| (current.of_type(*place), baseline.of_type(*place)));
+            let (now, then): (Vec<u64>, Vec<u64>) = pairs.filter(|(now, then)| now + then > 0).unzip();
+            Divergence::of(&now, &then)
+        });
+        let of_confidences =
+            (confidences || bound.is_some()).then(|| Divergence::of(&current.of_bins(), &baseline.of_bins()));
+        if let (true, Some(d)) = (types, &of_types) {
+            say(AlertKind::TypeDrift, drift(d));
+        }
+        if let (true, Some(d)) = (confidences, &of_confidences) {
+            say(AlertKind::ConfidenceDrift, drift(d));
+        }
+        let weight = match (bound, of_types, of_confidences) {
+            (Some(bound), Some(types), Some(confidences)) if there.min(before) >= u64::from(bound.min_samples) => {
+                let psi = [types, confidences].map(|d| d.ppm(Statistic::Psi));
+                Some(Weight { types: psi[0], confidences: psi[1], reports, sum: own.sum() })
+            }
+            _ => None,
+        };
+        (said, weight)
+    }
+}

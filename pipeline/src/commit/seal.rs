@@ -6,9 +6,13 @@ use super::Committer;
 use super::space::Writer;
 use crate::worker::Feed;
 use gemba_schemas::fact::HORIZON;
-use gemba_schemas::time::{EventTime, Tick};
+use gemba_schemas::rule::Rule;
+use gemba_schemas::time::{EventTime, Micros, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
 use gemba_sinks::SinkError;
+
+/// What alerts about reports look at before an hour: the day before it, and the 30 days before that.
+const COMPARED: Micros = Micros(31 * 24 * Micros::HOUR.0);
 
 /// Sealed days that may wait in memory for a pause.
 const BEHIND: usize = 8;
@@ -24,13 +28,20 @@ impl Committer {
             ViewRow::Alert(alert) if alert.resolved.is_none() => Some(alert.opened + HORIZON),
             _ => None,
         });
-        let days = self.lake.here_mut()?.seal(open.map_or(now, |open| open.min(now)))?;
+        let held = now - self.looks_back();
+        let days = self.lake.here_mut()?.seal(open.map_or(held, |open| open.min(held)))?;
         if !days.is_empty() {
             tracing::info!(days = days.len(), "facts behind the horizon leave memory; their rows are final now");
             self.kept = self.lake.here()?.kept();
             self.sealing.extend(days);
         }
         Ok(())
+    }
+
+    /// How long before an hour that may still change the rules look: facts of that time are held too.
+    fn looks_back(&self) -> Micros {
+        let looks = |rule: &Rule| matches!(rule, Rule::ReportAlert(_) | Rule::DriftBound(_));
+        if self.rules.iter().any(looks) { COMPARED } else { Micros::ZERO }
     }
 
     /// Takes the next sealed day out of correlate, when nobody else is waiting for it.

@@ -17,6 +17,7 @@ mod clients;
 mod damage;
 mod epochs;
 mod load;
+mod marks;
 mod publish;
 mod seal;
 mod slot;
@@ -40,6 +41,7 @@ use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
 use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Kept, Lake, Live, SealedDay, SinkError, Store};
+use marks::LastMarks;
 use slot::Slot;
 use space::{Full, Writer};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -114,6 +116,8 @@ pub struct Committer {
     /// Days that are sealed and still in correlate, and the tick at which the last one left.
     sealing: VecDeque<SealedDay>,
     sealing_tick: Tick,
+    /// The last sealed mark of each employee: it stays in correlate.
+    last_marks: LastMarks,
     /// Rows of late facts that are there though their facts have left the lake.
     late_kept: BTreeSet<Vec<KeyPart>>,
 }
@@ -142,6 +146,7 @@ impl Committer {
             lake_now: lake.epoch().map(|e| e.now),
             sealing: VecDeque::new(),
             sealing_tick: 0,
+            last_marks: LastMarks::default(),
             late_kept: BTreeSet::new(),
             journal,
             store,

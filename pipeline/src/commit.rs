@@ -113,9 +113,9 @@ pub struct Committer {
     kept: Kept,
     /// Those of them that have left the snapshot.
     left: Kept,
-    /// Days that are sealed and still in correlate, and the tick at which the last one left.
+    /// Days that are sealed and still in correlate, and the ticks under way at which others leave.
     sealing: VecDeque<SealedDay>,
-    sealing_tick: Tick,
+    sealing_ticks: VecDeque<Tick>,
     /// The last sealed mark of each employee: it stays in correlate.
     last_marks: LastMarks,
     /// Rows of late facts that are there though their facts have left the lake.
@@ -145,7 +145,7 @@ impl Committer {
             left: Kept::default(),
             lake_now: lake.epoch().map(|e| e.now),
             sealing: VecDeque::new(),
-            sealing_tick: 0,
+            sealing_ticks: VecDeque::new(),
             last_marks: LastMarks::default(),
             late_kept: BTreeSet::new(),
             journal,

@@ -64,7 +64,7 @@ impl Committer {
     /// Takes sealed facts out of correlate, at a tick of their own.
     fn take_out(&mut self, facts: Vec<Fact>) {
         let tick = self.next_tick();
-        self.sealing_tick = tick;
+        self.sealing_ticks.push_back(tick);
         self.in_flight.push_back((tick, self.journal.last(), 0));
         let facts = facts.into_iter().map(|f| (f, -1)).collect();
         self.send(Feed { tick, facts, closes: true, ..Feed::default() });
@@ -84,7 +84,9 @@ impl Committer {
     /// Leaves out what may not change: final rows, and those of late facts that have left the lake.
     pub(super) fn leave_out(&mut self, tick: Tick, changes: &mut Vec<(ViewRow, i64)>) {
         let left_out = self.kept.leave_out(changes);
-        let sealing = tick == self.sealing_tick;
+        // Several may be under way at once.
+        while self.sealing_ticks.pop_front_if(|t| *t < tick).is_some() {}
+        let sealing = self.sealing_ticks.front() == Some(&tick);
         // A start derives something of that time too, from the days across and the coverage that stays.
         let loading = self.rules_from.first().is_some_and(|(loaded, _)| tick <= *loaded);
         if left_out > 0 && !loading && !sealing {

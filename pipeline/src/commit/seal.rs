@@ -85,7 +85,7 @@ impl Committer {
     pub(super) fn leave_out(&mut self, tick: Tick, changes: &mut Vec<(ViewRow, i64)>) {
         let left_out = self.kept.leave_out(changes);
         // Several may be under way at once.
-        while self.sealing_ticks.pop_front_if(|t| *t < tick).is_some() {}
+        self.sealing_ticks.retain(|t| *t >= tick);
         let sealing = self.sealing_ticks.front() == Some(&tick);
         // A start derives something of that time too, from the days across and the coverage that stays.
         let loading = self.rules_from.first().is_some_and(|(loaded, _)| tick <= *loaded);

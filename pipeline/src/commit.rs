@@ -17,6 +17,7 @@ mod clients;
 mod damage;
 mod epochs;
 mod load;
+mod marks;
 mod publish;
 mod seal;
 mod slot;
@@ -40,6 +41,7 @@ use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
 use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Kept, Lake, Live, SealedDay, SinkError, Store};
+use marks::LastMarks;
 use slot::Slot;
 use space::{Full, Writer};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -111,9 +113,11 @@ pub struct Committer {
     kept: Kept,
     /// Those of them that have left the snapshot.
     left: Kept,
-    /// Days that are sealed and still in correlate, and the tick at which the last one left.
+    /// Days that are sealed and still in correlate, and the ticks under way at which others leave.
     sealing: VecDeque<SealedDay>,
-    sealing_tick: Tick,
+    sealing_ticks: VecDeque<Tick>,
+    /// The last sealed mark of each employee: it stays in correlate.
+    last_marks: LastMarks,
     /// Rows of late facts that are there though their facts have left the lake.
     late_kept: BTreeSet<Vec<KeyPart>>,
 }
@@ -141,7 +145,8 @@ impl Committer {
             left: Kept::default(),
             lake_now: lake.epoch().map(|e| e.now),
             sealing: VecDeque::new(),
-            sealing_tick: 0,
+            sealing_ticks: VecDeque::new(),
+            last_marks: LastMarks::default(),
             late_kept: BTreeSet::new(),
             journal,
             store,

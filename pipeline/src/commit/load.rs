@@ -1,5 +1,6 @@
 //! The start: what the lake and the journal hold goes through correlate, and the store is brought to what follows.
 
+use super::marks::LastMarks;
 use super::{Committer, send_feed};
 use crate::worker::Feed;
 use gemba_schemas::fact::{Coverage, Fact};
@@ -72,6 +73,11 @@ impl Committer {
             send(facts, 1, &mut loaded);
             Ok(())
         })?;
+        let marks = lake.last_marks()?;
+        self.last_marks = LastMarks::default();
+        // One an employee: all of them stay.
+        self.last_marks.seal(marks.clone());
+        send(marks, 1, &mut loaded);
         let mut tail = Vec::new();
         let mut retracted = Vec::new();
         let mut withdrawn: Vec<Withdrawal> = Vec::new();

@@ -1,11 +1,11 @@
 //! Sealing while clients report: facts behind the horizon leave correlate a day at a time. The rows that followed from them
 //! stay as they are in the store, and leave the snapshot when the store has committed them. See `gemba_sinks`' lake for which
-//! days these are.
+//! days these are, and [`marks`](super::marks) for the one mark of each employee that stays.
 
 use super::Committer;
 use super::space::Writer;
 use crate::worker::Feed;
-use gemba_schemas::fact::HORIZON;
+use gemba_schemas::fact::{Fact, HORIZON};
 use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Micros, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
@@ -35,6 +35,15 @@ impl Committer {
             self.kept = self.lake.here()?.kept();
             self.sealing.extend(days);
         }
+        let lake = self.lake.here()?;
+        let left = self.last_marks.take_left(|at| lake.has_left(at));
+        if !left.is_empty() {
+            tracing::info!(
+                employees = left.len(),
+                "whose marks have all left by retention is not expected any more in shifts without `from`"
+            );
+            self.take_out(left);
+        }
         Ok(())
     }
 
@@ -54,15 +63,22 @@ impl Committer {
         let Some(day) = self.sealing.front() else { return Ok(()) };
         let facts = match self.lake.here()?.sealed_facts(day) {
             // What was late when it came stays: it counts nowhere, and a second one is to be known as such.
-            Ok(facts) => facts.into_iter().filter(|f| !f.is_late()).map(|f| (f, -1)).collect(),
+            Ok(facts) => facts.into_iter().filter(|f| !f.is_late()).collect(),
             Err(error) => return self.or_wait(Writer::Lake, Err(error)),
         };
         self.sealing.pop_front();
-        let tick = self.next_tick();
-        self.sealing_tick = tick;
-        self.in_flight.push_back((tick, self.journal.last(), 0));
-        self.send(Feed { tick, facts, closes: true, ..Feed::default() });
+        let facts = self.last_marks.seal(facts);
+        self.take_out(facts);
         Ok(())
+    }
+
+    /// Takes sealed facts out of correlate, at a tick of their own.
+    fn take_out(&mut self, facts: Vec<Fact>) {
+        let tick = self.next_tick();
+        self.sealing_ticks.push_back(tick);
+        self.in_flight.push_back((tick, self.journal.last(), 0));
+        let facts = facts.into_iter().map(|f| (f, -1)).collect();
+        self.send(Feed { tick, facts, closes: true, ..Feed::default() });
     }
 
     /// Lets final rows leave the snapshot, once the store has committed all that was shown of them.
@@ -79,7 +95,9 @@ impl Committer {
     /// Leaves out what may not change: final rows, and those of late facts that have left the lake.
     pub(super) fn leave_out(&mut self, tick: Tick, changes: &mut Vec<(ViewRow, i64)>) {
         let left_out = self.kept.leave_out(changes);
-        let sealing = tick == self.sealing_tick;
+        // Several may be under way at once.
+        self.sealing_ticks.retain(|t| *t >= tick);
+        let sealing = self.sealing_ticks.front() == Some(&tick);
         // A start derives something of that time too, from the days across and the coverage that stays.
         let loading = self.rules_from.first().is_some_and(|(loaded, _)| tick <= *loaded);
         if left_out > 0 && !loading && !sealing {

@@ -8,7 +8,7 @@
 //!
 //! Order: the manifest says so, durably; then the caller takes the facts out of correlate. A crash in between leaves facts
 //! that the next start does not load. `coverage` is always loaded: it is small, and by it footage is known to have been
-//! read; and so is what was late when it came.
+//! read; and so is what was late when it came, and each employee's last sealed mark: by it shifts are expected of them.
 
 use super::Lake;
 use super::manifest::{LakeFile, Part};
@@ -85,6 +85,26 @@ impl Lake {
         })
     }
 
+    /// Of each employee the last mark that is sealed and counts: of one instant the one with the least id. It costs a look at
+    /// all sealed marks that retention has not taken.
+    pub fn last_marks(&self) -> Result<Vec<Fact>, SinkError> {
+        let kind = FactKind::AttendanceMark;
+        let counts = format!("epoch_us(received_at) - epoch_us(ts) <= {}", HORIZON.0);
+        let last = "row_number() OVER (PARTITION BY employee ORDER BY ts DESC, id) = 1";
+        let mut marks = Vec::new();
+        let sealed = |file: &LakeFile| !self.is_loaded(kind, file);
+        self.read_files(kind, sealed, &format!("WHERE {counts} QUALIFY {last}"), &mut |facts| {
+            marks.extend(facts);
+            Ok(())
+        })?;
+        Ok(marks)
+    }
+
+    /// Whether facts of this instant have left by retention.
+    pub fn has_left(&self, at: EventTime) -> bool {
+        self.manifest.facts_from.as_ref().is_some_and(|from| at.date() < *from)
+    }
+
     /// Whether facts of this instant are sealed, or have left: none is added to them any more.
     pub fn is_over(&self, at: EventTime) -> bool {
         let from = self.manifest.facts_from.as_ref().max(self.manifest.sealed_from.as_ref());
@@ -99,4 +119,51 @@ impl Lake {
 
 fn is_after(sealed_from: &Option<String>, kind: FactKind, file: &LakeFile) -> bool {
     kind == FactKind::Coverage || sealed_from.as_ref().is_none_or(|from| file.date >= *from)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::lake::tests::Site;
+    use gemba_schemas::fact::{AttendanceMark, Fact, HORIZON, MarkKind};
+    use gemba_schemas::id::FactId;
+    use gemba_schemas::samples::DAY;
+    use gemba_schemas::score::Score;
+    use gemba_schemas::time::{EventTime, Micros};
+
+    /// A mark so many hours after the sample rows, and so long before it was accepted.
+    fn mark(id: u64, employee: &str, hours: i64, late: Micros) -> Fact {
+        let ts = EventTime(DAY) + Micros(hours * Micros::HOUR.0);
+        Fact::from(AttendanceMark {
+            id: FactId(id),
+            received_at: ts + late,
+            ts,
+            employee: employee.into(),
+            kind: MarkKind::In,
+            camera: Default::default(),
+            confidence: Score(9_000),
+            request: String::new(),
+        })
+    }
+
+    #[test]
+    fn of_each_employee_the_last_sealed_mark_is_found() {
+        let mut site = Site::new();
+        let (soon, late) = (Micros(1), Micros(HORIZON.0 + 1));
+        let sealed = [mark(3, "E1", 30, soon), mark(2, "E1", 30, HORIZON), mark(5, "E2", 0, soon)];
+        let others = [
+            mark(1, "E1", 0, soon),
+            // Late when it came: it does not count. Not sealed.
+            mark(4, "E1", 40, late),
+            mark(6, "E1", 24 * 70, soon),
+            mark(7, "E3", 24 * 70, soon),
+        ];
+        site.publish(&[&sealed[..], &others[..]].concat(), &[], Vec::new());
+        assert!(site.lake.last_marks().unwrap().is_empty(), "nothing is sealed");
+        site.lake.seal(EventTime(DAY) + Micros(24 * 80 * Micros::HOUR.0)).unwrap();
+        let site = site.reopen();
+        let mut found = site.lake.last_marks().unwrap();
+        found.sort_by_key(Fact::id);
+        assert_eq!(found, [sealed[1].clone(), sealed[2].clone()]);
+        assert!(!site.lake.has_left(EventTime(DAY)), "what is sealed stays in the lake");
+    }
 }

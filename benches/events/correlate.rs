@@ -128,7 +128,9 @@ pub fn alone(lines: &[String], start: EventTime) {
     fold(lines);
     parse(lines);
     let load = lines.len() - 20_000.min(lines.len() / 10);
-    for (five, batch) in [(false, 1_000), (false, 10_000), (true, 1_000), (true, 10_000)] {
+    let only: Option<usize> = std::env::var("BATCH").ok().and_then(|n| n.parse().ok());
+    let all = [(false, 1_000), (false, 10_000), (true, 1_000), (true, 10_000)];
+    for (five, batch) in all.into_iter().filter(|(_, batch)| only.is_none_or(|only| only == *batch)) {
         let (lines, first) = (lines.to_vec(), start);
         timely::execute_directly(move |worker| {
             let before = resident();

@@ -7,10 +7,11 @@
 //! gate_events → blocked visits ⋈ alert rules ─────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A reading is a share as two integers, or how far one distribution is from another as one. A rule makes of it a sign, bad or good, or nothing: hours with few samples, and
-//! those between `clear` and the threshold, change no alert. The signs of one rule at one camera (or what else it
-//! watches) are walked in order, so an hour that changes costs a walk over the signs of the rules that watch it. Reports of
-//! devices become signs in [`devices`]; a blocked visit is an alert by itself, see [`visits`].
+//! A reading is a share as two integers, or how far one distribution is from another as one. A rule makes of it a sign,
+//! bad or good, or nothing: hours with few samples, and those between `clear` and the threshold, change no alert. The
+//! signs of one rule at one camera (or what else it watches) are walked in order, so an hour that changes costs a walk
+//! over the signs of the rules that watch it. Reports of devices become signs in [`devices`]; a blocked visit is an alert
+//! by itself, see [`visits`].
 
 mod devices;
 mod readings;

@@ -23,7 +23,8 @@
 //! Facts, rules and now may arrive at any worker, in any order, in any multiplicity. A closed tick means that the
 //! rows are what the definitions say of everything up to that tick. No operator reads a clock or a file.
 //! Reductions are keyed by small integers and see one minute, hour, day, track or session at a time; those above them
-//! see the days of one month or camera, the bad and good hours of one alert rule at what it watches, the hours of one source, or who was at one station.
+//! see the days of one month or camera, the bad and good hours of one alert rule at what it watches, the hours of one
+//! source, or who was at one station. Mapping, filtering and putting together are no operators: see `rows`.
 
 #![deny(missing_docs)]
 

@@ -15,10 +15,10 @@ use timely::dataflow::{Scope, Stream};
 use timely::progress::operate::FrontierInterest;
 
 /// Updates that came together.
-type Batch<D> = Vec<(D, Tick, isize)>;
+pub type Batch<D> = Vec<(D, Tick, isize)>;
 
 /// Updates as they travel.
-type Updates<'scope, D> = Stream<'scope, Tick, Batch<D>>;
+pub type Updates<'scope, D> = Stream<'scope, Tick, Batch<D>>;
 
 /// Takes in a batch and leaves nothing in it.
 pub type Take<'a, D> = &'a mut dyn FnMut(&InputCapability<Tick>, &mut Batch<D>);
@@ -202,23 +202,42 @@ pub fn silence(builder: &mut OperatorBuilder<'_, Tick>) {
 }
 
 impl<'scope, D: ExchangeData> Rows<'scope, D> {
-    /// The same, ready to be read by an operator that is not begun yet.
-    pub fn ready(self) -> Self {
-        match self.peers() {
-            1 => self,
-            _ => Self { scope: self.scope, sources: vec![Rc::new(Plain(self.stream()))] },
+    /// The same, ready to be routed by an operator that is not begun yet.
+    pub fn ready(self) -> Ready<'scope, D> {
+        if self.peers() == 1 { Ready::Here(self) } else { Ready::Made(self.stream()) }
+    }
+}
+
+/// Rows that an operator can take in, each at its worker.
+pub enum Ready<'scope, D> {
+    /// All are at the one worker there is, and made while they are read.
+    Here(Rows<'scope, D>),
+    /// They are made, and go to others.
+    Made(Updates<'scope, D>),
+}
+
+impl<'scope, D: ExchangeData> Ready<'scope, D> {
+    /// Where the dataflow is built.
+    pub fn scope(&self) -> Scope<'scope, Tick> {
+        match self {
+            Self::Here(rows) => rows.scope(),
+            Self::Made(stream) => stream.scope(),
         }
     }
 
-    /// Makes rows that are [`ready`](Self::ready) inputs of an operator, each row at the worker that `route` says.
+    /// Makes them inputs of an operator, each row at the worker that `route` says.
     pub fn routed(
-        &self,
+        self,
         builder: &mut OperatorBuilder<'scope, Tick>,
         route: impl Fn(&D) -> u64 + 'static,
     ) -> Vec<Reader<D>> {
-        let stream = self.sources.first().filter(|_| self.peers() > 1).and_then(|source| source.stream());
-        let Some(stream) = stream else { return self.readers(builder) };
-        let mut input = builder.new_input(stream, Exchange::new(move |(row, ..): &(D, Tick, isize)| route(row)));
-        vec![Box::new(move |take| input.for_each(|time, batch| take(&time, batch)))]
+        match self {
+            Self::Here(rows) => rows.readers(builder),
+            Self::Made(stream) => {
+                let route = Exchange::new(move |(row, ..): &(D, Tick, isize)| route(row));
+                let mut input = builder.new_input(stream, route);
+                vec![Box::new(move |take| input.for_each(|time, batch| take(&time, batch)))]
+            }
+        }
     }
 }

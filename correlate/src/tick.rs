@@ -7,7 +7,7 @@
 //! An operator is woken by updates, and by the passing of ticks only while it holds some: a tick costs those whom it
 //! concerns, and nobody else.
 
-use crate::rows::{Reader, Rows};
+use crate::rows::{Batch, Reader, Rows};
 use differential_dataflow::{AsCollection, ExchangeData};
 use gemba_schemas::time::Tick;
 use std::collections::BTreeMap;
@@ -90,18 +90,14 @@ where
             let mut output = output.activate();
             for reader in &mut left {
                 reader(&mut |time, batch| {
-                    for (row, tick, diff) in batch.drain(..) {
-                        let new = || (time.delayed(&tick, 0), Vec::new(), Vec::new());
-                        open.entry(tick).or_insert_with(new).1.push((row, diff));
-                    }
+                    let new = |tick: &_| (time.delayed(tick, 0), Vec::new(), Vec::new());
+                    take_in(batch, &mut open, new, |(_, left, _)| left);
                 });
             }
             for reader in &mut right {
                 reader(&mut |time, batch| {
-                    for (row, tick, diff) in batch.drain(..) {
-                        let new = || (time.delayed(&tick, 0), Vec::new(), Vec::new());
-                        open.entry(tick).or_insert_with(new).2.push((row, diff));
-                    }
+                    let new = |tick: &_| (time.delayed(tick, 0), Vec::new(), Vec::new());
+                    take_in(batch, &mut open, new, |(.., right)| right);
                 });
             }
             while let Some(entry) = open.first_entry() {
@@ -115,6 +111,20 @@ where
         }
     });
     stream.as_collection().into()
+}
+
+/// Puts a batch to the open ticks: nearly always all of it to one.
+fn take_in<D, O>(
+    batch: &mut Batch<D>,
+    open: &mut BTreeMap<Tick, O>,
+    new: impl Fn(&Tick) -> O,
+    list: fn(&mut O) -> &mut Vec<Change<D>>,
+) {
+    while let Some(&(_, tick, _)) = batch.first() {
+        let same = batch.iter().take_while(|(_, other, _)| *other == tick).count();
+        let rows = list(open.entry(tick).or_insert_with(|| new(&tick)));
+        rows.extend(batch.drain(..same).map(|(row, _, diff)| (row, diff)));
+    }
 }
 
 /// Parts the rows of a collection by what they are, each once: a collection for each pattern, in a tuple.

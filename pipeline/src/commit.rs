@@ -48,6 +48,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 use unpublished::Unpublished;
 
 /// Facts are gathered for this long before they are journaled together.
@@ -101,6 +102,8 @@ pub struct Committer {
     published: Instant,
     /// How often the store had been opened anew when it began.
     reopened: u64,
+    /// Who waits for the lake to have everything through a tick.
+    wanted: Vec<(Tick, oneshot::Sender<()>)>,
     /// The `now` of the lake when the run began.
     lake_now: Option<EventTime>,
     last_epoch: Option<EpochRow>,
@@ -177,6 +180,7 @@ impl Committer {
             unpublished: Unpublished::default(),
             published: Instant::now(),
             reopened: 0,
+            wanted: Vec::new(),
             last_epoch,
             unwritten: None,
             full: None,

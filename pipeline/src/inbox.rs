@@ -29,6 +29,8 @@ pub enum Request {
     WithdrawId(FactId, Reply<Withdrawn>),
     /// These rules from now on; the text is kept beside the lake.
     Rules(Vec<Rule>, String, oneshot::Sender<Reloaded>),
+    /// The lake is to have everything that is shown now.
+    Publish(oneshot::Sender<()>),
 }
 
 /// Where an answer goes. Without one the run is ending, and nothing is known.

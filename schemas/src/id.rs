@@ -79,8 +79,8 @@ fn interner() -> &'static Interner {
     })
 }
 
-/// Names that a thread keeps at hand, a power of two.
-const RECENT: usize = 512;
+/// Names that a thread keeps at hand, a power of two: of some hundreds only a few share a place.
+const RECENT: usize = 4096;
 
 /// The first bytes of a name's text, all of it, and the name.
 type Recent = Cell<Option<(u64, &'static str, Name)>>;
@@ -90,21 +90,37 @@ thread_local! {
     static NAMES: [Recent; RECENT] = const { [const { Cell::new(None) }; RECENT] };
 }
 
-/// The first bytes of a text, as a number: for a short one it and its length are the text.
+/// The first bytes of a text, as a number: for a short one it and its length are the text. Of loads of known lengths, which
+/// may overlap: a call that copies a few bytes would cost more than all else here.
 fn first(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    let len = bytes.len().min(8);
-    word[..len].copy_from_slice(&bytes[..len]);
-    u64::from_le_bytes(word)
+    if let Some(first) = bytes.first_chunk() {
+        return u64::from_le_bytes(*first);
+    }
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32,
+        _ => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
 }
 
-/// A quick hash (Fibonacci hashing, Knuth TAOCP 6.4), which only chooses a place among the recent names.
-fn place(text: &str) -> usize {
-    let mut hash = text.len() as u64;
-    for bytes in text.as_bytes().chunks(8) {
-        hash = (hash.rotate_left(26) ^ first(bytes)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+/// A quick hash (Fibonacci hashing, Knuth TAOCP 6.4) of a text that begins so, which only chooses a place among the recent
+/// names.
+fn place(first: u64, text: &[u8]) -> usize {
+    let mix = |hash: u64, word: u64| (hash.rotate_left(26) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mut hash = mix(text.len() as u64, first);
+    if let Some(last) = text.last_chunk().filter(|_| text.len() > 8) {
+        let between = text[8..].chunks_exact(8).filter_map(|bytes| bytes.first_chunk());
+        hash = between.chain([last]).fold(hash, |hash, bytes| mix(hash, u64::from_le_bytes(*bytes)));
     }
     (hash >> 32) as usize % RECENT
+}
+
+/// Whether two texts of one length that begin alike are the same.
+fn is_same(known: &[u8], text: &[u8]) -> bool {
+    match (known.last_chunk::<8>(), text.last_chunk::<8>()) {
+        (Some(last), Some(other)) if text.len() <= 16 => last == other,
+        (Some(_), Some(_)) => known[8..] == text[8..],
+        _ => true,
+    }
 }
 
 impl Name {
@@ -112,14 +128,14 @@ impl Name {
     pub const EMPTY: Self = Self(0);
 
     /// The name with this text; the same text always gives the same name within a process.
+    #[inline]
     pub fn new(text: &str) -> Self {
         NAMES.with(|names| {
-            let (recent, word, len) = (&names[place(text)], first(text.as_bytes()), text.len());
+            let (bytes, word) = (text.as_bytes(), first(text.as_bytes()));
+            let recent = &names[place(word, bytes)];
             match recent.get() {
                 Some((start, known, name))
-                    if start == word
-                        && known.len() == len
-                        && (len <= 8 || known.as_bytes()[8..] == text.as_bytes()[8..]) =>
+                    if start == word && known.len() == text.len() && is_same(known.as_bytes(), bytes) =>
                 {
                     name
                 }
@@ -219,6 +235,7 @@ impl FactId {
     /// 2⁶⁴, of the instant (µs since 1970, plus 2⁶³) and the numbers of worker and station, each times its factor, and the
     /// number of the event type; its upper half is then mixed into the lower. The number of a text is the beginning of its
     /// SHA-256, so two different events have the same id by chance alone (Carter and Wegman 1979).
+    #[inline]
     pub fn of_event(ts: EventTime, worker: Name, station: Name, event_type: Name) -> Self {
         let [instant, first, second] = EVENT_FACTORS;
         let sum = (ts.0 as u64 ^ 1 << 63)

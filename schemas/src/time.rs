@@ -26,6 +26,7 @@ impl EventTime {
     pub const MAX: Self = Self(i64::MAX);
 
     /// The start of the bucket of length `bucket` (counted from the epoch) that holds this instant.
+    #[inline]
     pub fn floor(self, bucket: Micros) -> Self {
         Self(self.0.div_euclid(bucket.0).saturating_mul(bucket.0))
     }
@@ -52,19 +53,22 @@ impl EventTime {
     }
 }
 
+/// The number that these digits are.
+#[inline]
+fn digits<const N: usize>(text: [u8; N]) -> Option<i64> {
+    let number = text.iter().fold(0, |number, byte| number * 10 + i64::from(byte & 0xF));
+    text.iter().fold(true, |all, byte| all & byte.is_ascii_digit()).then_some(number)
+}
+
 /// The form in which nearly all instants come, `2026-01-15T10:15:00Z` with up to six digits of a second's fraction;
 /// `None` is for whoever knows every form.
 fn parse_plain(text: &[u8]) -> Option<EventTime> {
-    let (&b'Z', text) = text.split_last()? else { return None };
-    let number = |from: usize, to: usize| {
-        text.get(from..to)?.iter().try_fold(0, |n, b| b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0')))
-    };
-    let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
-    if separators.iter().any(|(at, byte)| text.get(*at) != Some(byte)) {
+    let (seconds, [fraction @ .., b'Z']) = text.split_first_chunk::<19>()? else { return None };
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1] = *seconds else {
         return None;
-    }
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    };
+    let (year, month, day) = (digits([y0, y1, y2, y3])?, digits([m0, m1])?, digits([d0, d1])?);
+    let (hour, minute, second) = (digits([h0, h1])?, digits([n0, n1])?, digits([s0, s1])?);
     let days = match month {
         // The 29th is checked by whoever knows every year.
         2 => 28,
@@ -75,10 +79,12 @@ fn parse_plain(text: &[u8]) -> Option<EventTime> {
     if year < 1970 || !(1..=days).contains(&day) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let micros = match &text[19..] {
+    let micros = match fraction {
         [] => 0,
-        [b'.', digits @ ..] if (1..=6).contains(&digits.len()) => {
-            number(20, text.len())? * 10_i64.pow(6 - digits.len() as u32)
+        [b'.', part @ ..] if (1..=6).contains(&part.len()) => {
+            let mut six = [b'0'; 6];
+            six[..part.len()].copy_from_slice(part);
+            digits(six)?
         }
         _ => return None,
     };

@@ -1,23 +1,26 @@
 //! The events inside the horizon, as a set.
 //!
-//! Nearly every event is there once, and says by itself in which hour it lies: these are packed into 32 bytes each
-//! beside their ids, in one map per hour, small enough to stay in the cache while its hour is reported. What is there
-//! more than once, in several bodies, or under an id that the client chose, is kept in full beside them.
+//! Nearly every event is there once, and says by itself in which hour it lies and which id it has: these are packed into
+//! 28 bytes each, in one table per hour, small enough to stay in the cache while its hour is reported. What is there more
+//! than once, in several bodies, or under another id, such as one that the client chose, is kept in full beside them.
 
 use crate::dedupe::{FactSet, IdMap};
 use crate::event::{Event, What};
-use crate::sums::FastMap;
+use crate::sums::{FastMap, Mix};
 use crate::tick::Change;
 use gemba_schemas::fact::ActivityState;
 use gemba_schemas::id::{FactId, Name};
 use gemba_schemas::score::Score;
 use gemba_schemas::time::{EventTime, Micros};
-use std::collections::hash_map::Entry;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use std::hash::{Hash, Hasher};
 
-/// An event of a known hour, without its id.
+/// An event of a known hour whose id follows from it ([`FactId::of_event`]).
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Packed {
-    received_at: EventTime,
+    /// The halves of when it was accepted, so that nothing is lost to alignment.
+    received_at: [u32; 2],
     /// µs into the hour.
     offset: u32,
     worker: Name,
@@ -25,20 +28,20 @@ struct Packed {
     units: u32,
     /// Place of the model and its version among all of them.
     model: u16,
-    /// In the upper two bits what it was, in the lower the confidence; [`ELSEWHERE`] for an id that is among the others.
+    /// In the upper two bits what it was, in the lower the confidence: all of them set for an event that is among the others.
     kind: u16,
 }
 
 /// The bits of a confidence: none has all of them.
 const CONFIDENCE: u16 = (1 << 14) - 1;
-/// No event is of this kind.
-const ELSEWHERE: u16 = u16::MAX;
 
 /// The set.
 #[derive(Default)]
 pub struct EventSet {
     /// By hour since 1970.
-    hours: FastMap<i64, IdMap<Packed>>,
+    hours: FastMap<i64, HashTable<Packed>>,
+    /// Events in the hour that was looked at last: a new hour has room for as many.
+    room: usize,
     others: FactSet<Event>,
     models: Models,
     changes: Vec<Change<Event>>,
@@ -82,7 +85,7 @@ fn hour_of(ts: EventTime) -> i64 {
 
 impl Packed {
     fn of(event: &Event, models: &mut Models) -> Option<Self> {
-        if event.named || event.confidence.0 >= CONFIDENCE {
+        if event.named || event.confidence.0 >= CONFIDENCE || event.id != id_of(event) {
             return None;
         }
         let (what, units) = match event.what {
@@ -91,8 +94,9 @@ impl Packed {
             What::Did(ActivityState::Absent) => (2, 0),
             What::Made(units) => (3, units),
         };
+        let received_at = event.received_at.0 as u64;
         Some(Self {
-            received_at: event.received_at,
+            received_at: [(received_at >> 32) as u32, received_at as u32],
             offset: u32::try_from(event.ts.0.rem_euclid(Micros::HOUR.0)).ok()?,
             worker: event.worker,
             station: event.station,
@@ -102,17 +106,27 @@ impl Packed {
         })
     }
 
-    const ELSEWHERE: Self = Self {
-        received_at: EventTime(0),
-        offset: 0,
-        worker: Name::EMPTY,
-        station: Name::EMPTY,
-        units: 0,
-        model: 0,
-        kind: ELSEWHERE,
-    };
+    /// What its id is made of, within its hour.
+    fn identity(&self) -> (u32, Name, Name, u16) {
+        (self.offset, self.worker, self.station, self.kind >> 14)
+    }
 
-    fn unpack(&self, id: FactId, hour: i64, models: &Models) -> Event {
+    fn hash(&self) -> u64 {
+        let mut hash = Mix::default();
+        self.identity().hash(&mut hash);
+        hash.finish()
+    }
+
+    /// Stands for the event where it is among the others.
+    fn elsewhere(self) -> Self {
+        Self { received_at: [0; 2], units: 0, model: 0, kind: self.kind | CONFIDENCE, ..self }
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        self.kind & CONFIDENCE == CONFIDENCE
+    }
+
+    fn unpack(&self, hour: i64, models: &Models) -> Event {
         let (model, model_version) = models.all.get(usize::from(self.model)).copied().unwrap_or_default();
         let what = match self.kind >> 14 {
             0 => What::Did(ActivityState::Working),
@@ -120,9 +134,10 @@ impl Packed {
             2 => What::Did(ActivityState::Absent),
             _ => What::Made(self.units),
         };
-        Event {
-            id,
-            received_at: self.received_at,
+        let [high, low] = self.received_at.map(u64::from);
+        let event = Event {
+            id: FactId(0),
+            received_at: EventTime((high << 32 | low) as i64),
             ts: EventTime(hour * Micros::HOUR.0 + i64::from(self.offset)),
             worker: self.worker,
             station: self.station,
@@ -131,37 +146,48 @@ impl Packed {
             what,
             confidence: Score(self.kind & CONFIDENCE),
             named: false,
-        }
+        };
+        Event { id: id_of(&event), ..event }
     }
 }
 
+/// The id of an event that has none of its own.
+fn id_of(event: &Event) -> FactId {
+    FactId::of_event(event.ts, event.worker, event.station, event.what.event_type())
+}
+
 impl EventSet {
+    /// The events of an hour.
+    fn of_hour(&mut self, hour: i64) -> &mut HashTable<Packed> {
+        let events = self.hours.entry(hour).or_insert_with(|| HashTable::with_capacity(self.room));
+        self.room = events.len();
+        events
+    }
+
     /// Adds `diff` occurrences of an event; says what that changes in the set.
     pub fn update(&mut self, event: &Event, diff: isize, mut changed: impl FnMut(&Event, isize)) {
         let Some(packed) = Packed::of(event, &mut self.models) else {
             return self.update_others(event, diff, changed);
         };
-        let hour = hour_of(event.ts);
-        let events = self.hours.entry(hour).or_default();
-        match events.entry(event.id) {
+        let (hour, hash) = (hour_of(event.ts), packed.hash());
+        let is_it = |known: &Packed| known.identity() == packed.identity();
+        match self.of_hour(hour).entry(hash, is_it, Packed::hash) {
             Entry::Vacant(slot) if diff == 1 => {
                 slot.insert(packed);
                 return changed(event, 1);
             }
             Entry::Occupied(slot) if diff == -1 && *slot.get() == packed => {
                 slot.remove();
-                if events.is_empty() {
-                    self.hours.remove(&hour);
-                }
+                self.tidy(hour);
                 return changed(event, -1);
             }
             Entry::Vacant(slot) => {
-                slot.insert(Packed::ELSEWHERE);
+                slot.insert(packed.elsewhere());
             }
             Entry::Occupied(mut slot) => {
-                let other = slot.insert(Packed::ELSEWHERE);
-                if other != Packed::ELSEWHERE {
-                    self.others.put(other.unpack(event.id, hour, &self.models));
+                let other = std::mem::replace(slot.get_mut(), packed.elsewhere());
+                if !other.is_elsewhere() {
+                    self.others.put(other.unpack(hour, &self.models));
                 }
             }
         }
@@ -173,14 +199,20 @@ impl EventSet {
             self.others.put(event);
         }
         if packed.is_some() || !self.others.holds(event.id) {
-            let events = self.hours.entry(hour).or_default();
-            match packed {
-                Some(packed) => drop(events.insert(event.id, packed)),
-                None => drop(events.remove(&event.id)),
+            if let Entry::Occupied(mut slot) = self.of_hour(hour).entry(hash, is_it, Packed::hash) {
+                match packed {
+                    Some(packed) => *slot.get_mut() = packed,
+                    None => drop(slot.remove()),
+                }
             }
-            if events.is_empty() {
-                self.hours.remove(&hour);
-            }
+            self.tidy(hour);
+        }
+    }
+
+    /// Drops an hour without events.
+    fn tidy(&mut self, hour: i64) {
+        if self.hours.get(&hour).is_some_and(HashTable::is_empty) {
+            self.hours.remove(&hour);
         }
     }
 
@@ -193,8 +225,8 @@ impl EventSet {
     /// The events of which one occurrence counts.
     pub fn iter(&self) -> impl Iterator<Item = Event> {
         let packed = self.hours.iter().flat_map(move |(hour, events)| {
-            let here = events.iter().filter(|(_, packed)| **packed != Packed::ELSEWHERE);
-            here.map(|(id, packed)| packed.unpack(*id, *hour, &self.models))
+            let here = events.iter().filter(|packed| !packed.is_elsewhere());
+            here.map(|packed| packed.unpack(*hour, &self.models))
         });
         packed.chain(self.others.iter().copied())
     }

@@ -93,14 +93,35 @@ impl Amount for Added {
     }
 }
 
+/// Minutes with their hours, as they were looked up last, each in the place of its number: events come in bunches, some of
+/// them late.
+struct Recent([(EventTime, EventTime); 256]);
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self([(EventTime::MIN, EventTime::MIN); 256])
+    }
+}
+
+impl Recent {
+    /// The hour of an instant, if need be of `calendar`.
+    fn hour(&mut self, ts: EventTime, calendar: impl FnOnce(EventTime) -> EventTime) -> EventTime {
+        let minute = ts.floor(Micros::MINUTE);
+        let known = &mut self.0[(minute.0 / Micros::MINUTE.0).rem_euclid(256) as usize];
+        if known.0 != minute {
+            *known = (minute, calendar(minute));
+        }
+        known.1
+    }
+}
+
 /// The state of the operator.
 #[derive(Default)]
 pub struct Tally {
     events: EventSet,
     settings: Option<Settings>,
     calendar: Calendar,
-    /// The hour that was looked up last: events come in bunches.
-    hour: Option<(EventTime, EventTime)>,
+    recent: Recent,
     hours: Sums<(NameKind, Name, EventTime), Added>,
     models: Sums<ModelHour, Confidences>,
     late: Sums<(ModelHour, bool), [isize; 1]>,
@@ -120,7 +141,7 @@ impl Tally {
             if settings != self.settings {
                 all.iter().for_each(|event| self.add(&event, -1, out));
                 self.tell(out);
-                (self.settings, self.hour) = (settings, None);
+                (self.settings, self.recent) = (settings, Recent::default());
                 all.iter().for_each(|event| self.add(&event, 1, out));
             }
         }
@@ -153,12 +174,7 @@ impl Tally {
 
     fn add(&mut self, event: &Event, diff: isize, out: &mut Vec<Change<Out>>) {
         let Some(settings) = &self.settings else { return };
-        let minute = event.ts.floor(Micros::MINUTE);
-        let hour = match self.hour {
-            Some((known, hour)) if known == minute => hour,
-            _ => self.calendar.hour(&settings.clock, minute),
-        };
-        self.hour = Some((minute, hour));
+        let hour = self.recent.hour(event.ts, |minute| self.calendar.hour(&settings.clock, minute));
         let (model, version, event_type) = (event.model, event.model_version, event.what.event_type());
         let reports = ModelHour { source: event.station, event_type, model, version, hour };
         self.models.of(reports).report(event.confidence, diff);

@@ -88,6 +88,7 @@ impl Committer {
                 self.flush()?;
                 self.change_rules(rules, text, reply);
             }
+            Request::Publish(reply) => self.want(reply)?,
         }
         Ok(())
     }

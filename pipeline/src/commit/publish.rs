@@ -9,9 +9,11 @@ use super::slot::{Done, Ended, Job};
 use super::space::{RETRY, Writer};
 use super::{Committer, EPOCH};
 use crossbeam_channel::RecvError;
+use gemba_schemas::time::Tick;
 use gemba_sinks::SinkError;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 /// Facts that wait in memory, some 0.1 kB each, before they are published ahead of their time; and that may come in addition
 /// while a publication is under way, before everybody waits for it.
@@ -22,8 +24,27 @@ impl Committer {
     fn publish_after(&self, freshness: Duration) -> Duration {
         match &self.full {
             Some(_) => RETRY,
-            None if self.unpublished.waiting() > MANY => EPOCH.min(freshness),
+            None if self.unpublished.waiting() > MANY || !self.wanted.is_empty() => EPOCH.min(freshness),
             None => freshness,
+        }
+    }
+
+    /// Somebody waits for the lake to have everything that is shown now.
+    pub(super) fn want(&mut self, reply: oneshot::Sender<()>) -> Result<(), SinkError> {
+        let committed = self.commit();
+        self.or_wait(Writer::Store, committed)?;
+        // Without space some of it is still to be committed.
+        let unwritten = self.unwritten.as_ref().map(|(epoch, _)| epoch.tick);
+        let shown = self.complete.map(|(tick, ..)| tick).or(unwritten).or(self.last_epoch.as_ref().map(|e| e.tick));
+        self.wanted.push((shown.unwrap_or(0), reply));
+        Ok(())
+    }
+
+    /// The lake has everything through a tick.
+    fn has_through(&mut self, tick: Tick) {
+        for (_, reply) in self.wanted.extract_if(.., |(wanted, _)| *wanted <= tick) {
+            // A closed channel means that nobody waits any more.
+            let _ = reply.send(());
         }
     }
 
@@ -93,7 +114,10 @@ impl Committer {
         let (through, lake) = (epoch.journal_seq, self.lake.here()?);
         if !self.unpublished.has_news(through) && lake.journal_seq() == through && !lake.is_due(epoch.now) {
             // Nothing to do, unless there was no space for it the last time.
-            return self.journal.release(through).map(|()| false);
+            let released = self.journal.release(through).map(|()| false);
+            let tick = epoch.tick;
+            self.has_through(tick);
+            return released;
         }
         let Some(pinned) = self.store.pin()? else { return Ok(false) };
         let taken = self.unpublished.take(through);
@@ -128,6 +152,7 @@ impl Committer {
         if let Err(error) = self.store.forget_changes(lake.changes_through()) {
             tracing::warn!(%error, "changes that are in the lake stay in the store until the next publication");
         }
+        self.has_through(tick);
         self.journal.release(through).map(|()| true)
     }
 }

@@ -18,9 +18,11 @@ const COMPARED: Micros = Micros(31 * 24 * Micros::HOUR.0);
 const BEHIND: usize = 8;
 
 impl Committer {
-    /// Seals what may be. What the lake lists is what correlate holds only when no deletion is on its way there.
+    /// Seals what may be. What the lake lists is what correlate holds only when no deletion is on its way there; and what
+    /// new rules made of a month must be committed before its rows are final.
     pub(super) fn seal(&mut self) -> Result<(), SinkError> {
-        let level = !self.unpublished.has_void();
+        let ruled = self.rules_from.last().map(|(from, _)| *from) <= self.last_epoch.as_ref().map(|e| e.tick);
+        let level = ruled && !self.unpublished.has_void();
         let (Some(now), Some(live)) = (self.now.filter(|_| level && self.clients), &self.live) else { return Ok(()) };
         // An alert that is open may still be resolved, so its month waits; but not for ever.
         let oldest = EventTime(now.0.saturating_sub(10 * HORIZON.0));

@@ -1,8 +1,9 @@
-//! `/api/v1/views/{view}/{key}/facts`: from a row to the facts under it, out of the lake.
+//! `/api/v1/views/{view}/{key}/facts`: from a row to the facts under it, out of the lake, which is asked to have them first.
 //!
 //! The key is the row's key columns joined by `~`, instants in RFC 3339 (UTC) or µs.
 
 use super::{Problem, Shared};
+use crate::inbox::Request;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -16,9 +17,14 @@ use gemba_schemas::view::{ViewKind, ViewRow};
 use gemba_sinks::RowRange;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
 
 /// Facts of each kind that are listed at most.
 const LIMIT: usize = 1_000;
+
+/// The longest that a question waits for the lake to have what the row follows from.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The zones of a site that stand for stations.
 pub fn stations(site: &Site) -> Vec<StationZoneRule> {
@@ -34,6 +40,7 @@ pub async fn facts(
     let Some(kind) = ViewKind::by_name(&view) else {
         return Err(Problem::new(StatusCode::NOT_FOUND, Some("view"), format!("no view is called `{view}`")));
     };
+    let runtime = Handle::current();
     let found = tokio::task::spawn_blocking(move || {
         let missing = || {
             let columns = kind.table().key.join("~");
@@ -43,6 +50,7 @@ pub async fn facts(
         let parts: Vec<&str> = key.split('~').collect();
         let range = range_of(kind, &parts).ok_or_else(missing)?;
         let row = shared.find(&range, |row| is_key(&row.key(), &parts))?.ok_or_else(missing)?;
+        runtime.block_on(published(&shared))?;
         let mut facts = Map::new();
         for (kind, condition) in under(&row, &shared.stations) {
             let table = kind.table();
@@ -55,6 +63,18 @@ pub async fn facts(
     });
     let found: Result<Value, Problem> = found.await.map_err(|_| Problem::ending())?;
     Ok(axum::Json(found?).into_response())
+}
+
+/// Waits until the lake has everything that is shown now.
+async fn published(shared: &Shared) -> Result<(), Problem> {
+    match tokio::time::timeout(PATIENCE, shared.inbox.ask(Request::Publish)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(Problem::ending()),
+        Err(_) => {
+            let message = format!("the newest facts were not in the lake after {PATIENCE:?} (/metrics says why); ask again");
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, None, message))
+        }
+    }
 }
 
 /// Where the row of a key lies: where its bucket is in it, there only; `None` where that is no instant.

@@ -32,6 +32,7 @@ pub const PRODUCT_COUNT: &str = "product_count";
 
 impl ActivityState {
     /// The event type, as clients write it.
+    #[inline]
     pub fn event_type(self) -> Name {
         match self {
             Self::Working => event_types()[0],

@@ -41,6 +41,14 @@ fn a_name_is_its_text() {
     let name = Name::new("camera 現場");
     assert_eq!(name, Name::new(&String::from("camera 現場")));
     assert_ne!(name, Name::new("camera"));
+    // Texts that begin and end alike, of every length, and more of them than are kept at hand.
+    let text = |n: usize| {
+        let middle = format!("{:0width$}", n % 10, width = n / 10 % 30);
+        format!("{}{middle}{}", &"lane-one"[..n / 300 % 9], &"-station"[8 - n / 2_700 % 9..])
+    };
+    for n in (0..24_300).chain((0..24_300).rev()) {
+        assert_eq!(Name::new(&text(n)).as_str(), text(n));
+    }
     assert_eq!((name.as_str(), format!("{name:>11}|")), ("camera 現場", "  camera 現場|".into()));
     assert_eq!(Name::default().as_str(), "");
     let json = serde_json::to_string(&name).expect("a string");

@@ -2,8 +2,9 @@
 //!
 //! A catalog names exactly the files of one manifest, so whoever opens it sees one whole epoch. DuckDB finds
 //! relative paths from the directory of the process that reads, not of the catalog; the paths are therefore
-//! absolute, and the catalog is made again at every start and publication (there is none before the first). In a lake that was moved and not
-//! yet opened by Gemba the file points to the old place; `gemba sql` does not use it and works everywhere.
+//! absolute, and the catalog is made again at every start and publication (there is none before the first). In a
+//! lake that was moved and not yet opened by Gemba the file points to the old place; `gemba sql` does not use it and
+//! works everywhere.
 
 use super::manifest::{Manifest, Part};
 use crate::duck::{self, Mode, ident, text};

@@ -1,8 +1,10 @@
 //! Ids of events that follow from the events themselves: the lake's files do not hold them.
 //!
-//! An id is a hash, which no compression makes smaller: eight of twelve bytes of an event. So what
-//! [`FactId::of_event`](gemba_schemas::id::FactId::of_event) gives is left out when a file is written, and worked out by whoever reads: our own
-//! reading in Rust, everybody else's by the catalog's SQL. A client's own id stays.
+//! An id is a hash, which no compression makes smaller: eight of twelve bytes of an event. So what [`FactId::of_event`]
+//! gives is left out when a file is written, and worked out by whoever reads: our own reading in Rust, everybody else's
+//! by the catalog's SQL. A client's own id stays.
+//!
+//! [`FactId::of_event`]: gemba_schemas::id::FactId::of_event
 
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use gemba_schemas::fact::{Fact, FactKind, PRODUCT_COUNT};

@@ -71,7 +71,8 @@ async fn published(shared: &Shared) -> Result<(), Problem> {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(Problem::ending()),
         Err(_) => {
-            let message = format!("the newest facts were not in the lake after {PATIENCE:?} (/metrics says why); ask again");
+            let message =
+                format!("the newest facts were not in the lake after {PATIENCE:?} (/metrics says why); ask again");
             Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, None, message))
         }
     }

@@ -23,14 +23,19 @@ pub fn extend(random: &mut Random, base: i64, size: usize, facts: &mut Vec<Fact>
         let (model, model_version) = (Name::new("activity"), Name::new(random.pick(&["1.0", "2.0"])));
         let state = random.pick(ActivityState::ALL);
         let made = random.one_in(4);
-        let kind = if made { "product_count" } else { state.as_str() };
-        let parts: [&[u8]; 4] =
-            [&ts.0.to_le_bytes(), worker.as_str().as_bytes(), station.as_str().as_bytes(), kind.as_bytes()];
+        let kind = if made { Production::event_type() } else { state.event_type() };
         // A client's own id joins what would be apart.
         let own = format!("own-{}", random.below(20));
         let request = if random.one_in(10) { own } else { String::new() };
-        let parts: &[&[u8]] = if request.is_empty() { &parts } else { &[request.as_bytes()] };
-        let id = FactId::of("event", Name::default(), Generation(0), parts);
+        let hashed = |parts: &[&[u8]]| FactId::of("event", Name::default(), Generation(0), parts);
+        let id = match &request[..] {
+            // As earlier releases made them, now and then.
+            "" if random.one_in(8) => {
+                hashed(&[&ts.0.to_le_bytes(), worker.as_str().as_bytes(), kind.as_str().as_bytes()])
+            }
+            "" => FactId::of_event(ts, worker, station, kind),
+            own => hashed(&[own.as_bytes()]),
+        };
         let received_at = received(base, n);
         facts.push(if made {
             let count = random.below(5) as u32;

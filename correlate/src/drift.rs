@@ -72,8 +72,7 @@ impl Confidences {
     /// `n` reports of one confidence.
     pub fn report(&mut self, confidence: Score, n: isize) {
         let score = confidence.0.min(Score::ONE.0);
-        let bin = usize::from(score) * CONFIDENCE_BINS / usize::from(Score::ONE.0);
-        self.bins[bin.min(CONFIDENCE_BINS - 1)] += n as i32;
+        self.bins[Histogram::bin(confidence)] += n as i32;
         self.sum += i64::from(score) * n as i64;
         self.squares += i64::from(score) * i64::from(score) * n as i64;
     }
@@ -124,8 +123,11 @@ pub fn drift<'scope>(
         .concat(rules.drift_bounds.clone().map(Asked::Bound));
     let asking = asked.clone().map(|_| Watcher::Windows);
     let asked = asked
-        .concat(rules.baselines.clone().map(Asked::Baseline))
-        .flat_map(move |asked| (0..peers).map(move |worker| (worker, asked)));
+        .concatenate([
+            rules.baselines.clone().map(Asked::Baseline),
+            rules.sealed_reports.clone().map(|sealed| Asked::Sealed(Box::new(sealed))),
+        ])
+        .flat_map(move |asked| (0..peers).map(move |worker| (worker, asked.clone())));
     let watchers = rules
         .alerts
         .clone()

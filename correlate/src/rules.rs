@@ -8,8 +8,8 @@ use crate::rows::Rows;
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{
     AlertRule, BadgeRule, BaselineRule, ClockRule, DriftBoundRule, DriftRule, GateRule, HolidayRule, LineRule,
-    PackingRule, PlateFormatRule, PlateRule, ProductivityRule, ReportAlertRule, Rule, ShiftRule, StationRule,
-    StationZoneRule, WorkerRule, ZoneRule, digest,
+    PackingRule, PlateFormatRule, PlateRule, ProductivityRule, ReportAlertRule, Rule, SealedReportsRule, ShiftRule,
+    StationRule, StationZoneRule, WorkerRule, ZoneRule, digest,
 };
 
 /// The rules, one collection per kind; each row with the digest of itself.
@@ -52,6 +52,8 @@ pub struct Rules<'scope> {
     pub baselines: Rows<'scope, BaselineRule>,
     /// How far they may be from it.
     pub drift_bounds: Rows<'scope, DriftBoundRule>,
+    /// What stands for reports of the baseline whose facts have left.
+    pub sealed_reports: Rows<'scope, SealedReportsRule>,
 }
 
 impl<'scope> Rules<'scope> {
@@ -104,6 +106,7 @@ impl<'scope> Rules<'scope> {
             reports: kind!(ReportAlert),
             baselines: plain!(Baseline),
             drift_bounds: plain!(DriftBound),
+            sealed_reports: plain!(SealedReports),
         }
     }
 }

@@ -18,6 +18,7 @@ mod damage;
 mod epochs;
 mod load;
 mod marks;
+pub(crate) mod pinned;
 mod publish;
 mod seal;
 mod slot;
@@ -42,6 +43,7 @@ use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
 use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Kept, Lake, Live, SealedDay, SinkError, Store};
 use marks::LastMarks;
+use pinned::SealedReports;
 use slot::Slot;
 use space::{Full, Writer};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -121,6 +123,8 @@ pub struct Committer {
     sealing_ticks: VecDeque<Tick>,
     /// The last sealed mark of each employee: it stays in correlate.
     last_marks: LastMarks,
+    /// Counts of what is sealed of the pinned baseline.
+    sealed_reports: SealedReports,
     /// Rows of late facts that are there though their facts have left the lake.
     late_kept: BTreeSet<Vec<KeyPart>>,
 }
@@ -150,6 +154,7 @@ impl Committer {
             sealing: VecDeque::new(),
             sealing_ticks: VecDeque::new(),
             last_marks: LastMarks::default(),
+            sealed_reports: SealedReports::default(),
             late_kept: BTreeSet::new(),
             journal,
             store,

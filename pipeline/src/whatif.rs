@@ -1,5 +1,6 @@
 //! What other rules would change: both sets of rules in one dataflow over the same stored facts, nothing written.
 
+use crate::commit::pinned::SealedReports;
 use differential_dataflow::input::InputSession;
 use gemba_correlate::correlate;
 use gemba_schemas::column::KeyPart;
@@ -21,11 +22,18 @@ type Keyed = BTreeMap<(ViewKind, EventTime, Vec<KeyPart>), ViewRow>;
 pub fn what_if(lake: &Path, before: Vec<Rule>, after: Vec<Rule>) -> Result<Vec<ViewDiff>, SinkError> {
     let lake = Lake::open_read(lake)?;
     let now = lake.epoch().map(|e| e.now);
-    let mut facts: Vec<Fact> = Vec::new();
-    lake.facts(&mut |some| {
+    let kept = lake.kept();
+    let mut facts: Vec<Fact> = lake.last_marks()?;
+    let mut take = |some| {
         facts.extend(some);
         Ok(())
-    })?;
+    };
+    lake.facts(&mut take)?;
+    let of = |rules: Vec<Rule>| -> Result<Vec<Rule>, SinkError> {
+        let sealed = SealedReports::of(&lake, &rules)?;
+        Ok(rules.into_iter().chain(sealed.rules()).collect())
+    };
+    let (before, after) = (of(before)?, of(after)?);
     let (send, rows) = channel();
     timely::execute_directly(move |worker| {
         let mut stored: InputSession<Tick, Fact, isize> = InputSession::new();
@@ -54,7 +62,9 @@ pub fn what_if(lake: &Path, before: Vec<Rule>, after: Vec<Rule>) -> Result<Vec<V
         *counts[side].entry(row).or_insert(0) += diff;
     }
     let [a, b] = counts.map(|rows| -> Keyed {
-        let left = rows.into_iter().filter(|(_, n)| *n > 0).map(|(row, _)| row);
+        let mut rows: Vec<(ViewRow, isize)> = rows.into_iter().filter(|(_, n)| *n > 0).collect();
+        kept.leave_out(&mut rows);
+        let left = rows.into_iter().map(|(row, _)| row);
         left.map(|row| ((row.kind(), row.bucket(), row.key()), row)).collect()
     });
     Ok(ViewKind::ALL.iter().map(|view| difference(*view, &a, &b)).collect())

@@ -6,7 +6,7 @@ mod drift;
 mod station;
 
 pub use alert::{AlertKind, AlertRule, ReportAlertRule, Severity, Statistic};
-pub use drift::{BaselineRule, DriftBoundRule};
+pub use drift::{BaselineRule, DriftBoundRule, SealedReportsRule};
 pub use station::{BadgeRule, STATION_KIND, StationZoneRule};
 
 use crate::calendar::Day;
@@ -59,6 +59,8 @@ pub enum Rule {
     Baseline(BaselineRule),
     /// How far reports may be from the baseline; at most one.
     DriftBound(DriftBoundRule),
+    /// Not of the site's file: what stands for reports of the baseline whose facts have left.
+    SealedReports(SealedReportsRule),
 }
 
 /// The site's local time.

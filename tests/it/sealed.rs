@@ -1,6 +1,6 @@
 //! Months that are sealed, through the binary: they leave memory, and every answer about them stays as it was.
 
-use crate::command::{Running, interrupt, kill, soon, sql, write};
+use crate::command::{Running, gemba, interrupt, kill, soon, sql, write};
 use crate::endpoint::{get, send};
 use crate::keep::{CLIENTS, serving, verify};
 use gemba_schemas::fact::{Activity, ActivityState, AttendanceMark, Fact, MarkKind};
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Facts of the journal as they were accepted long ago: a client's clock cannot be turned back over HTTP.
-fn long_ago(at: &Path, days: impl Iterator<Item = i64>, (each, step): (i64, i64)) -> i64 {
+fn long_ago(at: &Path, days: impl Iterator<Item = i64>, (each, step): (i64, i64), state: ActivityState) -> i64 {
     let now = now();
     let mut facts = Vec::new();
     for day in days {
@@ -25,7 +25,7 @@ fn long_ago(at: &Path, days: impl Iterator<Item = i64>, (each, step): (i64, i64)
                 ts,
                 worker: "W1".into(),
                 station: "S3".into(),
-                state: ActivityState::Working,
+                state,
                 confidence: Score(9_000),
                 model: "m".into(),
                 model_version: "1".into(),
@@ -61,7 +61,7 @@ fn sealed_months_leave_memory_and_their_rows_stay() {
     let site = CLIENTS.replace("[[worker]]", "[data]\nfreshness = \"100ms\"\n\n[[worker]]");
     write(at, "site.toml", &site);
     let recent = 3;
-    let events = long_ago(at, [200, 199, 150, 120, 90].into_iter().chain(1..=recent), (20, 60));
+    let events = long_ago(at, [200, 199, 150, 120, 90].into_iter().chain(1..=recent), (20, 60), ActivityState::Working);
     let manifest = || std::fs::read_to_string(at.join("data/lake/manifest.json")).unwrap_or_default();
     let digest = || serde_json::from_str::<Value>(&manifest()).expect("JSON")["epoch"]["digest"].clone();
     let total = (events, events as f64 * 300.0);
@@ -155,7 +155,7 @@ fn what_left_memory_is_answered_from_the_store() {
     write(at, "site.toml", site.replace("[\"E1\"]", "[\"E1\", \"E2\"]"));
     let days = [200, 199, 150, 120, 90];
     // Seven hours of each day, so that a range can cut through one.
-    let events = long_ago(at, days.into_iter().chain(1..=3), (20, 1_200));
+    let events = long_ago(at, days.into_iter().chain(1..=3), (20, 1_200), ActivityState::Working);
     let mark = |employee: &str, day: i64, kind, hours: i64| {
         let ts = EventTime((began - day * 86_400 + 3_600 * hours) * 1_000_000);
         Fact::from(AttendanceMark {
@@ -273,4 +273,53 @@ fn what_left_memory_is_answered_from_the_store() {
         end(server);
     }
     verify(at, "data", 0);
+}
+
+#[test]
+fn a_pinned_baseline_outlives_its_facts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let date = |days: i64| EventTime((now() - days * 86_400) * 1_000_000).date();
+    let site = |from: i64, to: i64| {
+        let drift = "[[alert]]\nkind = \"type_drift\"\nmin_samples = 20\n\n[drift]\nbaseline";
+        let pinned = format!("{drift} = {{ from = \"{}\", to = \"{}\" }}\n\n", date(from), date(to));
+        CLIENTS.replace("[[worker]]", &format!("{pinned}[data]\nfreshness = \"100ms\"\n\n[[worker]]"))
+    };
+    write(at, "site.toml", site(201, 198));
+    long_ago(at, [200, 199, 148].into_iter(), (20, 60), ActivityState::Working);
+    long_ago(at, [150, 3, 2, 1].into_iter(), (20, 60), ActivityState::Idle);
+    let manifest = || std::fs::read_to_string(at.join("data/lake/manifest.json")).unwrap_or_default();
+    let alerts = |address: &str| get(address, "/api/v1/views/alerts?limit=100", &[]).json()["rows"].clone();
+    let reload = |address: &str, from, to| {
+        write(at, "site.toml", site(from, to));
+        assert_eq!(send(address, "POST", "/api/v1/reload", "").status, 200);
+    };
+
+    let mut first = Value::Null;
+    let server = serving(at, |address| {
+        // Nobody works who did: for two days long ago, and from the first of the last three on.
+        first = alerts(address);
+        let (samples, resolved) = (&first[1]["samples"], &first[1]["resolved"]);
+        assert_eq!((first.as_array().map(Vec::len), samples, resolved), (Some(2), &json!(60), &Value::Null), "{first}");
+        soon("nothing was sealed", || manifest().contains("sealed_from"));
+        for _ in 0..20 {
+            assert_eq!(alerts(address), first, "while it leaves, and after");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        // A day that is sealed as well, on which nobody worked either; and back. What is final stays.
+        reload(address, 151, 149);
+        soon("the store lags", || alerts(address) == json!([first[0]]));
+        reload(address, 201, 198);
+        soon("the store lags", || alerts(address) == first);
+    });
+    interrupt(server).with(0);
+    for end in [|server| drop(interrupt(server).with(0)), kill] {
+        let server = serving(at, |address| assert_eq!(alerts(address), first, "after a start"));
+        end(server);
+    }
+    verify(at, "data", 0);
+    // Tried beside them, no worker's hours change and no alert is left.
+    write(at, "other.toml", site(151, 149));
+    let tried = gemba(at, &["whatif", "--site", "other.toml", "--facts", "data"]).with(0).out;
+    assert!(tried.contains("alerts: 1 gone, 0 new, 0 changed") && !tried.contains("_hours"), "{tried}");
 }

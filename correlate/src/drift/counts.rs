@@ -14,13 +14,13 @@ pub struct Counts {
 
 impl Counts {
     /// Adds `times` times the reports of one event type.
-    pub fn report(&mut self, bins: &[i32; CONFIDENCE_BINS], sum: i64, place: usize, times: i64) {
-        self.bins.iter_mut().zip(bins).for_each(|(all, n)| *all += i64::from(*n) * times);
+    pub fn report(&mut self, bins: [i64; CONFIDENCE_BINS], sum: i64, place: usize, times: i64) {
+        self.bins.iter_mut().zip(bins).for_each(|(all, n)| *all += n * times);
         self.sum += sum * times;
         if self.types.len() <= place {
             self.types.resize(place + 1, 0);
         }
-        self.types[place] += bins.iter().map(|n| i64::from(*n)).sum::<i64>() * times;
+        self.types[place] += bins.iter().sum::<i64>() * times;
     }
 
     /// Adds others.

@@ -11,7 +11,7 @@ use super::requests::{Weight, requests};
 use crate::tick::Change;
 use gemba_schemas::divergence::Divergence;
 use gemba_schemas::id::Name;
-use gemba_schemas::rule::{AlertKind, BaselineRule, DriftBoundRule, Statistic};
+use gemba_schemas::rule::{AlertKind, BaselineRule, DriftBoundRule, SealedReportsRule, Statistic};
 use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::RetrainRequest;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ const MONTH: Micros = Micros(30 * DAY.0);
 const JUST: Micros = Micros(1);
 
 /// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Asked {
     /// An alert of this kind.
     Kind(AlertKind),
@@ -32,6 +32,8 @@ pub enum Asked {
     Bound(DriftBoundRule),
     /// Not asking by itself: what is compared with.
     Baseline(BaselineRule),
+    /// What of that is sealed, of a source.
+    Sealed(Box<SealedReportsRule>),
 }
 
 /// What an hour comes to, for an alert.
@@ -100,6 +102,7 @@ struct Asking {
     kinds: BTreeSet<AlertKind>,
     bound: Option<DriftBoundRule>,
     baseline: Option<BaselineRule>,
+    sealed: BTreeMap<Name, Vec<SealedReportsRule>>,
 }
 
 impl Asking {
@@ -110,6 +113,7 @@ impl Asking {
                 Asked::Kind(kind) => drop(asking.kinds.insert(*kind)),
                 Asked::Bound(bound) => asking.bound = asking.bound.or(Some(*bound)),
                 Asked::Baseline(baseline) => asking.baseline = asking.baseline.or(Some(*baseline)),
+                Asked::Sealed(sealed) => asking.sealed.entry(sealed.source).or_default().push(**sealed),
             }
         }
         asking
@@ -146,7 +150,7 @@ impl Windows {
             let line = self.lines.entry(source).or_default();
             let place = line.place(event_type);
             let counts = touched.entry(source).or_default().entry(hour).or_default();
-            counts.report(&confidences.bins, confidences.sum, place, diff as i64);
+            counts.report(confidences.bins.map(i64::from), confidences.sum, place, diff as i64);
         }
         let edited = asking != before;
         for (source, changes) in touched {
@@ -173,6 +177,8 @@ struct Line {
     /// These places in the order of the names, in which sums are taken.
     order: Vec<usize>,
     hours: Vec<Hour>,
+    /// Reports of the baseline whose hours have left.
+    sealed: Counts,
     requests: Vec<RetrainRequest>,
 }
 
@@ -195,6 +201,15 @@ impl Line {
         // Names are ordered by interning, which differs between runs: compare texts.
         self.order.sort_by_key(|place| self.types[*place].as_str());
         self.types.len() - 1
+    }
+
+    /// Takes note of what of the baseline is sealed.
+    fn count_sealed(&mut self, sealed: &[SealedReportsRule]) {
+        self.sealed = Counts::default();
+        for reports in sealed {
+            let place = self.place(reports.event_type);
+            self.sealed.report(reports.counts.0.map(i64::from), 0, place, 1);
+        }
     }
 
     /// Adds to hours; takes back what was said of those that are left with nothing.
@@ -243,6 +258,7 @@ impl Line {
         (first, end): (EventTime, EventTime),
         out: &mut Vec<Change<Out>>,
     ) {
+        self.count_sealed(asking.sealed.get(&source).map_or(&[], |sealed| sealed));
         let from = self.hours.partition_point(|hour| hour.start < first);
         let to = self.hours.partition_point(|hour| hour.start < end);
         for i in from..to {
@@ -290,7 +306,11 @@ impl Line {
         }
         let baseline = match asking.baseline {
             None => past.less(&self.upto(hour - DAY - MONTH)),
-            Some(pinned) if hour >= pinned.until => self.upto(pinned.until - JUST).less(&self.upto(pinned.from - JUST)),
+            Some(pinned) if hour >= pinned.until => {
+                let mut baseline = self.upto(pinned.until - JUST).less(&self.upto(pinned.from - JUST));
+                baseline.add(&self.sealed);
+                baseline
+            }
             Some(_) => Counts::default(),
         };
         let (there, before) = (current.reports(), baseline.reports());

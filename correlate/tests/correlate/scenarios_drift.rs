@@ -5,11 +5,11 @@ use gemba_schemas::fact::{Activity, ActivityState, Fact};
 use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::rule::{
     AlertKind, AlertRule, BaselineRule, DriftBoundRule, DurationModel, ProductivityRule, ReportAlertRule, Rule,
-    Severity, Statistic, WorkerRule,
+    SealedReportsRule, Severity, Statistic, WorkerRule,
 };
 use gemba_schemas::score::Score;
 use gemba_schemas::time::{EventTime, Micros};
-use gemba_schemas::view::{Alert, RetrainRequest, ViewRow};
+use gemba_schemas::view::{Alert, Histogram, RetrainRequest, ViewRow};
 
 const HOUR: f64 = 3600.0;
 
@@ -114,6 +114,42 @@ fn the_baseline_is_thirty_days_long_or_pinned() {
     let found = alerts(facts, rules);
     assert_eq!(shape(&found), [(1_500, None, 10_986, false)]);
     assert_eq!(found[0].message, "PSI of event types, 2 reports in 24 h against 2: 1.0986, above 0.5000.");
+}
+
+#[test]
+fn what_is_sealed_of_a_pinned_baseline_counts_as_before() {
+    let sealed = |n: u32| {
+        let mut counts = Histogram::default();
+        counts.0[18] = n;
+        Rule::SealedReports(SealedReportsRule { source: "S1".into(), event_type: "idle".into(), counts })
+    };
+    let pinned = Rule::Baseline(BaselineRule { from: hours(100), until: hours(110) });
+    let sure = alert(AlertKind::ConfidenceDrift, 1_000, 500, Some(Statistic::Psi), true);
+    let rules = [clock(), counting(), drift(AlertKind::TypeDrift), sure, pinned];
+    let every = |facts: Vec<Fact>, n: isize| facts.into_iter().map(|f| (f, n)).collect::<Vec<_>>();
+    let facts = [idle(100, 1), idle(109, 1), reports(1_500, 2, ActivityState::Working, 4_000, 1.0)].concat();
+    let steps = vec![
+        (every(facts, 1), rules.iter().map(|r| (r.clone(), 1)).collect(), vec![]),
+        // Nothing else is of that type, nor of that confidence.
+        (every(idle(100, 1), -1), vec![(sealed(1), 1)], vec![]),
+        (every(idle(109, 1), -1), vec![(sealed(1), -1), (sealed(2), 1)], vec![]),
+        (every(working(1_501, 1), 1), vec![], vec![]),
+        (vec![], vec![(sealed(2), -1)], vec![]),
+    ];
+    let alerts = |steps: Vec<_>| {
+        let rows = run(steps).into_iter();
+        let mut alerts: Vec<_> = rows.filter_map(|r| if let ViewRow::Alert(a) = r { Some(*a) } else { None }).collect();
+        alerts.sort_by_key(|alert| alert.kind);
+        alerts
+    };
+    let found = alerts(steps[..1].to_vec());
+    // Of confidences 2 in one of twenty bins against 2 in another, each raised by one: 4/22 · ln 3.
+    assert_eq!(shape(&found), [(1_500, None, 10_986, false), (1_500, None, 1_997, false)]);
+    for ticks in 2..=3 {
+        assert_eq!(alerts(steps[..ticks].to_vec()), found, "after {ticks} ticks");
+    }
+    assert_eq!(shape(&alerts(steps[..4].to_vec())), shape(&found));
+    assert_eq!(alerts(steps), [], "nothing is left to compare with");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What clients ask of the committer: facts, deletions, new rules; and the answers, at the tick that has them.
 
 use super::Committer;
+use super::pinned::SealedReports;
 use super::space::Writer;
 use crate::clock;
 use crate::inbox::{Duplicate, Outbox, Posted, Refused, Reloaded, Reply, Request, RowChange, Withdrawn};
@@ -86,7 +87,8 @@ impl Committer {
             }
             Request::Rules(rules, text, reply) => {
                 self.flush()?;
-                self.change_rules(rules, text, reply);
+                let sealed = self.pin(&rules)?;
+                self.change_rules(rules, sealed, text, reply);
             }
             Request::Publish(reply) => self.want(reply)?,
         }
@@ -161,7 +163,29 @@ impl Committer {
         Ok(())
     }
 
-    fn change_rules(&mut self, rules: Vec<Rule>, text: String, reply: oneshot::Sender<Reloaded>) {
+    /// Other rules may pin another baseline: what is sealed of that stands for what is sealed of the one before.
+    fn pin(&mut self, rules: &[Rule]) -> Result<Vec<(Rule, isize)>, SinkError> {
+        if !self.sealed_reports.is_of_others(rules) {
+            return Ok(Vec::new());
+        }
+        self.home()?;
+        // Days that are on their way out are counted for the baseline that they were held for.
+        for _ in 0..self.sealing.len() {
+            self.seal_next()?;
+        }
+        let sealed = SealedReports::of(self.lake.here()?, rules)?;
+        let before = std::mem::replace(&mut self.sealed_reports, sealed);
+        let left = before.rules().map(|rule| (rule, -1));
+        Ok(left.chain(self.sealed_reports.rules().map(|rule| (rule, 1))).collect())
+    }
+
+    fn change_rules(
+        &mut self,
+        rules: Vec<Rule>,
+        sealed: Vec<(Rule, isize)>,
+        text: String,
+        reply: oneshot::Sender<Reloaded>,
+    ) {
         let mut changes: Vec<(Rule, isize)> = rules.iter().cloned().map(|r| (r, 1)).collect();
         changes.extend(self.rules.drain(..).map(|r| (r, -1)));
         differential_dataflow::consolidation::consolidate(&mut changes);
@@ -171,6 +195,7 @@ impl Committer {
         self.site_text = text;
         self.in_flight.push_back((tick, self.journal.last(), 0));
         self.asked.push_back(Asked { tick: Some(tick), answer: Answer::Reloaded(changes.clone(), reply) });
+        changes.extend(sealed);
         self.send(Feed { tick, rules: changes, closes: true, ..Feed::default() });
     }
 

@@ -1,6 +1,7 @@
 //! The start: what the lake and the journal hold goes through correlate, and the store is brought to what follows.
 
 use super::marks::LastMarks;
+use super::pinned::SealedReports;
 use super::{Committer, send_feed};
 use crate::worker::Feed;
 use gemba_schemas::fact::{Coverage, Fact};
@@ -78,6 +79,7 @@ impl Committer {
         // One an employee: all of them stay.
         self.last_marks.seal(marks.clone());
         send(marks, 1, &mut loaded);
+        self.sealed_reports = SealedReports::of(lake, &rules)?;
         let mut tail = Vec::new();
         let mut retracted = Vec::new();
         let mut withdrawn: Vec<Withdrawal> = Vec::new();
@@ -126,7 +128,7 @@ impl Committer {
         self.rules.clone_from(&rules);
         self.send(Feed {
             tick,
-            rules: rules.into_iter().map(|r| (r, 1)).collect(),
+            rules: rules.into_iter().chain(self.sealed_reports.rules()).map(|r| (r, 1)).collect(),
             now: now.into_iter().map(|t| (t, 1)).collect(),
             closes: true,
             ..Feed::default()

@@ -1,6 +1,7 @@
 //! Sealing while clients report: facts behind the horizon leave correlate a day at a time. The rows that followed from them
 //! stay as they are in the store, and leave the snapshot when the store has committed them. See `gemba_sinks`' lake for which
-//! days these are, and [`marks`](super::marks) for the one mark of each employee that stays.
+//! days these are, [`marks`](super::marks) for the one mark of each employee that
+//! stays, and [`pinned`](super::pinned) for what is counted of the others.
 
 use super::Committer;
 use super::space::Writer;
@@ -44,7 +45,7 @@ impl Committer {
                 employees = left.len(),
                 "whose marks have all left by retention is not expected any more in shifts without `from`"
             );
-            self.take_out(left);
+            self.take_out(left, Vec::new());
         }
         Ok(())
     }
@@ -62,25 +63,31 @@ impl Committer {
         if (may_wait && !self.in_flight.is_empty()) || !self.lake.is_here() {
             return Ok(());
         }
+        self.seal_next()
+    }
+
+    /// Takes the next sealed day out of correlate; the lake is here.
+    pub(super) fn seal_next(&mut self) -> Result<(), SinkError> {
         let Some(day) = self.sealing.front() else { return Ok(()) };
-        let facts = match self.lake.here()?.sealed_facts(day) {
+        let facts: Vec<Fact> = match self.lake.here()?.sealed_facts(day) {
             // What was late when it came stays: it counts nowhere, and a second one is to be known as such.
             Ok(facts) => facts.into_iter().filter(|f| !f.is_late()).collect(),
             Err(error) => return self.or_wait(Writer::Lake, Err(error)),
         };
         self.sealing.pop_front();
+        let rules = self.sealed_reports.seal(&facts);
         let facts = self.last_marks.seal(facts);
-        self.take_out(facts);
+        self.take_out(facts, rules);
         Ok(())
     }
 
-    /// Takes sealed facts out of correlate, at a tick of their own.
-    fn take_out(&mut self, facts: Vec<Fact>) {
+    /// Takes sealed facts out of correlate, at a tick of their own, at which what stands for them comes.
+    fn take_out(&mut self, facts: Vec<Fact>, rules: Vec<(Rule, isize)>) {
         let tick = self.next_tick();
         self.sealing_ticks.push_back(tick);
         self.in_flight.push_back((tick, self.journal.last(), 0));
         let facts = facts.into_iter().map(|f| (f, -1)).collect();
-        self.send(Feed { tick, facts, closes: true, ..Feed::default() });
+        self.send(Feed { tick, facts, rules, closes: true, ..Feed::default() });
     }
 
     /// Lets final rows leave the snapshot, once the store has committed all that was shown of them.

@@ -13,6 +13,14 @@ pub const CONFIDENCE_BINS: usize = 20;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Histogram(pub [u32; CONFIDENCE_BINS]);
 
+impl Histogram {
+    /// The bin of a confidence.
+    pub fn bin(confidence: Score) -> usize {
+        let (score, one) = (usize::from(confidence.0), usize::from(Score::ONE.0));
+        (score * CONFIDENCE_BINS / one).min(CONFIDENCE_BINS - 1)
+    }
+}
+
 row! {
     /// What one version of a model reported of one kind in one local hour: from `activity` and `production` (source:
     /// the station; event type: what was reported), and from `track_point` (source: the camera; event type: the class).

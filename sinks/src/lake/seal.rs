@@ -60,6 +60,24 @@ impl Lake {
         Ok(all)
     }
 
+    /// Hands the facts of a kind that are sealed, came in time and lie in `[from, until)` to `f`.
+    pub fn sealed_between(
+        &self,
+        kind: FactKind,
+        from: EventTime,
+        until: EventTime,
+        f: &mut dyn FnMut(Vec<Fact>) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        let dates = from.date()..=until.date();
+        let sealed = |file: &LakeFile| !self.is_loaded(kind, file) && dates.contains(&file.date);
+        let bucket = format!("epoch_us({})", kind.table().bucket);
+        let filter = format!("WHERE {bucket} >= {} AND {bucket} < {}", from.0, until.0);
+        self.read_files(kind, sealed, &filter, &mut |mut facts| {
+            facts.retain(|fact| !fact.is_late());
+            if facts.is_empty() { Ok(()) } else { f(facts) }
+        })
+    }
+
     /// Hands every fact that was late when it came, and whose day is sealed, to `f`: they count nowhere, but a second one is
     /// to be known as such.
     pub fn late_facts(&self, f: &mut dyn FnMut(Vec<Fact>) -> Result<(), SinkError>) -> Result<(), SinkError> {

@@ -177,6 +177,7 @@ fn insert_rules(db: &Connection, rules: &[Rule], now: &[EventTime]) {
             | Rule::ReportAlert(_)
             | Rule::Baseline(_)
             | Rule::DriftBound(_) => {}
+            Rule::SealedReports(_) => unreachable!("no scene is sealed"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::command::{gemba, write};
 use crate::footage::{Clip, clip};
 use serde_json::Value;
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 const SITE: &str = r#"[site]
@@ -148,4 +149,15 @@ fn the_data_dictionary_is_current() {
     let written = std::fs::read_to_string(written).expect("docs/tables.md");
     let made = gemba(std::path::Path::new("."), &["tables"]).with(0).out;
     assert!(made == written, "write it anew: gemba tables > docs/tables.md");
+}
+
+#[test]
+fn whoever_stops_reading_is_told_nothing() {
+    let mut gemba = Command::new(env!("CARGO_BIN_EXE_gemba"));
+    let gemba = gemba.arg("tables").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = gemba.spawn().expect("gemba");
+    // As `head` does when it has seen enough.
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().expect("an end");
+    assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(141), ""));
 }

@@ -6,6 +6,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use clap::Args;
 use gemba_schemas::view::ViewKind;
 use gemba_sinks::ViewDiff;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -52,12 +53,13 @@ pub(super) fn print(diffs: Vec<ViewDiff>, only: Option<&str>, format: Format) ->
         }
         same = false;
         if format == Format::Table {
-            println!(
+            writeln!(
+                output::stdout(),
                 "{name}: {} gone, {} new, {} changed",
                 view.only_a.num_rows(),
                 view.only_b.num_rows(),
                 view.changed_a.num_rows()
-            );
+            )?;
         }
         let rows = [
             marked(name, "-", &view.only_a)?,

@@ -43,7 +43,8 @@ Exit codes:
   2    wrong arguments or a wrong site file
   3    done, but some footage could not be read or was damaged (see the table `fault`)
   4    in use: another gemba works on the data directory, or the port is taken
-  130  interrupted; run the same command again to go on";
+  130  interrupted; run the same command again to go on
+  141  whoever reads the output has stopped reading";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -141,7 +142,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Overlay(args) => overlay::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Tables => {
-            print!("{}", gemba_schemas::registry::dictionary());
+            std::io::Write::write_all(&mut output::stdout(), gemba_schemas::registry::dictionary().as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Verify(args) => verify::run(args),

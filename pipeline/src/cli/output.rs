@@ -4,14 +4,41 @@ use super::Format;
 use crate::text::with_offsets;
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, StdoutLock, Write};
 
 /// Widest column of a table on a terminal; longer values are cut with an ellipsis.
 const WIDEST: usize = 48;
 
+/// Stdout, for much: whoever stops reading, as `head` does, ends the program as the signal would that Rust ignores.
+pub struct Stdout(StdoutLock<'static>);
+
+/// Locks it.
+pub fn stdout() -> Stdout {
+    Stdout(std::io::stdout().lock())
+}
+
+impl Stdout {
+    fn unless_closed<T>(written: std::io::Result<T>) -> std::io::Result<T> {
+        match written {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(128 + 13),
+            written => written,
+        }
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Self::unless_closed(self.0.write(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Self::unless_closed(self.0.flush())
+    }
+}
+
 /// Prints batches of one schema.
 pub fn batches(batches: &[RecordBatch], format: Format) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     let batches: Vec<RecordBatch> = batches.iter().map(with_offsets).collect::<Result<_, _>>()?;
     let batches = batches.as_slice();
     match format {

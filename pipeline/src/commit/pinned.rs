@@ -2,7 +2,8 @@
 //!
 //! A baseline is pinned for as long as somebody wants to compare with it; its facts leave correlate with their month. So when a
 //! day of it is sealed its reports are counted, and at the tick at which they leave the counts take their place, as
-//! [`Rule::SealedReports`]: nothing that is compared with the baseline changes. A start counts them in the lake.
+//! [`Rule::SealedReports`]: nothing that is compared with the baseline changes. A start counts them in the lake, so what
+//! retention has taken is compared with until then.
 
 use gemba_schemas::fact::{Fact, FactKind};
 use gemba_schemas::id::Name;

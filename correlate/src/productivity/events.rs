@@ -1,7 +1,7 @@
 //! The events inside the horizon, as a set.
 //!
-//! Nearly every event is there once, and says by itself when it was and which id it has: these are packed into 28 bytes
-//! each, in one table per five minutes, small enough to stay in the cache while these are reported. What is there more
+//! Nearly every event is there once, and says by itself in which hour it lies and which id it has: these are packed into
+//! 28 bytes each, in one table per hour, small enough to stay in the cache while its hour is reported. What is there more
 //! than once, in several bodies, or under another id, such as one that the client chose, is kept in full beside them.
 
 use crate::dedupe::{FactSet, IdMap};
@@ -16,12 +16,12 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use std::hash::{Hash, Hasher};
 
-/// An event of a known span whose id follows from it ([`FactId::of_event`]).
+/// An event of a known hour whose id follows from it ([`FactId::of_event`]).
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Packed {
     /// The halves of when it was accepted, so that nothing is lost to alignment.
     received_at: [u32; 2],
-    /// µs into the span.
+    /// µs into the hour.
     offset: u32,
     worker: Name,
     station: Name,
@@ -32,16 +32,16 @@ struct Packed {
     kind: u16,
 }
 
-/// The time that a table holds.
-const SPAN: Micros = Micros(5 * Micros::MINUTE.0);
 /// The bits of a confidence: none has all of them.
 const CONFIDENCE: u16 = (1 << 14) - 1;
 
 /// The set.
 #[derive(Default)]
 pub struct EventSet {
-    /// By span since 1970.
-    spans: FastMap<i64, HashTable<Packed>>,
+    /// By hour since 1970.
+    hours: FastMap<i64, HashTable<Packed>>,
+    /// The hour that was looked at last.
+    last: Option<i64>,
     others: FactSet<Event>,
     models: Models,
     changes: Vec<Change<Event>>,
@@ -79,8 +79,8 @@ impl Models {
     }
 }
 
-fn span_of(ts: EventTime) -> i64 {
-    ts.0.div_euclid(SPAN.0)
+fn hour_of(ts: EventTime) -> i64 {
+    ts.0.div_euclid(Micros::HOUR.0)
 }
 
 impl Packed {
@@ -97,7 +97,7 @@ impl Packed {
         let received_at = event.received_at.0 as u64;
         Some(Self {
             received_at: [(received_at >> 32) as u32, received_at as u32],
-            offset: u32::try_from(event.ts.0.rem_euclid(SPAN.0)).ok()?,
+            offset: u32::try_from(event.ts.0.rem_euclid(Micros::HOUR.0)).ok()?,
             worker: event.worker,
             station: event.station,
             units,
@@ -106,7 +106,7 @@ impl Packed {
         })
     }
 
-    /// What its id is made of, within its span.
+    /// What its id is made of, within its hour.
     fn identity(&self) -> (u32, Name, Name, u16) {
         (self.offset, self.worker, self.station, self.kind >> 14)
     }
@@ -126,7 +126,7 @@ impl Packed {
         self.kind & CONFIDENCE == CONFIDENCE
     }
 
-    fn unpack(&self, span: i64, models: &Models) -> Event {
+    fn unpack(&self, hour: i64, models: &Models) -> Event {
         let (model, model_version) = models.all.get(usize::from(self.model)).copied().unwrap_or_default();
         let what = match self.kind >> 14 {
             0 => What::Did(ActivityState::Working),
@@ -138,7 +138,7 @@ impl Packed {
         let event = Event {
             id: FactId(0),
             received_at: EventTime((high << 32 | low) as i64),
-            ts: EventTime(span * SPAN.0 + i64::from(self.offset)),
+            ts: EventTime(hour * Micros::HOUR.0 + i64::from(self.offset)),
             worker: self.worker,
             station: self.station,
             model,
@@ -157,21 +157,30 @@ fn id_of(event: &Event) -> FactId {
 }
 
 impl EventSet {
+    /// The events of an hour. A new one has room for as many as the one before it had.
+    fn of_hour(&mut self, hour: i64) -> &mut HashTable<Packed> {
+        if self.last.replace(hour) != Some(hour) && !self.hours.contains_key(&hour) {
+            let before = self.hours.get(&(hour - 1)).map_or(0, HashTable::len);
+            self.hours.insert(hour, HashTable::with_capacity(before));
+        }
+        self.hours.entry(hour).or_default()
+    }
+
     /// Adds `diff` occurrences of an event; says what that changes in the set.
     pub fn update(&mut self, event: &Event, diff: isize, mut changed: impl FnMut(&Event, isize)) {
         let Some(packed) = Packed::of(event, &mut self.models) else {
             return self.update_others(event, diff, changed);
         };
-        let (span, hash) = (span_of(event.ts), packed.hash());
+        let (hour, hash) = (hour_of(event.ts), packed.hash());
         let is_it = |known: &Packed| known.identity() == packed.identity();
-        match self.spans.entry(span).or_default().entry(hash, is_it, Packed::hash) {
+        match self.of_hour(hour).entry(hash, is_it, Packed::hash) {
             Entry::Vacant(slot) if diff == 1 => {
                 slot.insert(packed);
                 return changed(event, 1);
             }
             Entry::Occupied(slot) if diff == -1 && *slot.get() == packed => {
                 slot.remove();
-                self.tidy(span);
+                self.tidy(hour);
                 return changed(event, -1);
             }
             Entry::Vacant(slot) => {
@@ -180,7 +189,7 @@ impl EventSet {
             Entry::Occupied(mut slot) => {
                 let other = std::mem::replace(slot.get_mut(), packed.elsewhere());
                 if !other.is_elsewhere() {
-                    self.others.put(other.unpack(span, &self.models));
+                    self.others.put(other.unpack(hour, &self.models));
                 }
             }
         }
@@ -192,20 +201,20 @@ impl EventSet {
             self.others.put(event);
         }
         if packed.is_some() || !self.others.holds(event.id) {
-            if let Entry::Occupied(mut slot) = self.spans.entry(span).or_default().entry(hash, is_it, Packed::hash) {
+            if let Entry::Occupied(mut slot) = self.of_hour(hour).entry(hash, is_it, Packed::hash) {
                 match packed {
                     Some(packed) => *slot.get_mut() = packed,
                     None => drop(slot.remove()),
                 }
             }
-            self.tidy(span);
+            self.tidy(hour);
         }
     }
 
-    /// Drops a span without events.
-    fn tidy(&mut self, span: i64) {
-        if self.spans.get(&span).is_some_and(HashTable::is_empty) {
-            self.spans.remove(&span);
+    /// Drops an hour without events.
+    fn tidy(&mut self, hour: i64) {
+        if self.hours.get(&hour).is_some_and(HashTable::is_empty) {
+            self.hours.remove(&hour);
         }
     }
 
@@ -217,9 +226,9 @@ impl EventSet {
 
     /// The events of which one occurrence counts.
     pub fn iter(&self) -> impl Iterator<Item = Event> {
-        let packed = self.spans.iter().flat_map(move |(span, events)| {
+        let packed = self.hours.iter().flat_map(move |(hour, events)| {
             let here = events.iter().filter(|packed| !packed.is_elsewhere());
-            here.map(|packed| packed.unpack(*span, &self.models))
+            here.map(|packed| packed.unpack(*hour, &self.models))
         });
         packed.chain(self.others.iter().copied())
     }

@@ -38,7 +38,7 @@ fn plain_bytes(word: u64) -> usize {
     const HIGH: u64 = ONES << 7;
     let zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes;
     let control = word.wrapping_sub(ONES * 0x20) & !word;
-    let odd = (word | control | zero(word ^ ONES * 0x22) | zero(word ^ ONES * 0x5C)) & HIGH;
+    let odd = (word | control | zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5C))) & HIGH;
     odd.trailing_zeros() as usize / 8
 }
 

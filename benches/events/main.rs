@@ -2,7 +2,8 @@
 //!
 //! The workload (seeded): events over seven days of 200 workers at 100 stations, 62/20/8/10 % working, idle, absent and
 //! product_count, 3 % of them reported twice (a third of these with another body), 5 % up to two hours late, as lines
-//! of JSON in order of arrival. `EVENTS` sets how many (default 1,000,000). A part runs alone with `--`:
+//! of JSON in order of arrival. `EVENTS` sets how many (default 1,000,000), `BATCH` which of the two sizes of batches
+//! `correlate` takes (default both). A part runs alone with `--`:
 //! `correlate`, `http`, `lake` (what readers wait for while the lake is written), `day` (a day of one camera, asked from
 //! Python), and, only when they are asked for, `year` (memory over a year) and `sustained` (all that goes through, for ten
 //! minutes on end).

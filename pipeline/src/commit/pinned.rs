@@ -5,7 +5,7 @@
 //! [`Rule::SealedReports`]: nothing that is compared with the baseline changes. A start counts them in the lake, so what
 //! retention has taken is compared with until then.
 
-use gemba_schemas::fact::{Fact, FactKind};
+use gemba_schemas::fact::{Fact, FactKind, Production};
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{AlertKind, BaselineRule, Rule, SealedReportsRule};
 use gemba_schemas::view::Histogram;
@@ -64,7 +64,7 @@ impl SealedReports {
         for fact in facts.iter().filter(|fact| (span.from..span.until).contains(&fact.bucket())) {
             let (source, event_type, confidence) = match fact {
                 Fact::Activity(f) => (f.station, f.state.event_type(), f.confidence),
-                Fact::Production(f) => (f.station, gemba_schemas::fact::Production::event_type(), f.confidence),
+                Fact::Production(f) => (f.station, Production::event_type(), f.confidence),
                 Fact::TrackPoint(f) => (f.camera, f.class, f.score),
                 _ => continue,
             };

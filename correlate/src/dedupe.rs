@@ -20,8 +20,8 @@ use gemba_schemas::fact::{
 use gemba_schemas::id::FactId;
 use gemba_schemas::time::EventTime;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
 macro_rules! kinds {
@@ -220,12 +220,13 @@ impl Hasher for IdHasher {
 /// The facts of one kind that are present, or whose count is not zero.
 pub struct FactSet<B> {
     single: IdMap<(B, isize)>,
-    several: BTreeMap<FactId, BTreeMap<B, isize>>,
+    /// The bodies of an id in order; no count is zero.
+    several: IdMap<Vec<(B, isize)>>,
 }
 
 impl<B> Default for FactSet<B> {
     fn default() -> Self {
-        Self { single: HashMap::default(), several: BTreeMap::new() }
+        Self { single: HashMap::default(), several: HashMap::default() }
     }
 }
 
@@ -240,11 +241,11 @@ impl<B: Identified> FactSet<B> {
     /// The facts of which one occurrence counts.
     pub fn iter(&self) -> impl Iterator<Item = &B> {
         let single = self.single.values().filter(|(_, n)| *n > 0).map(|(fact, _)| fact);
-        single.chain(self.several.values().filter_map(Self::winner))
+        single.chain(self.several.values().filter_map(|bodies| Self::winner(bodies)))
     }
 
-    fn winner(bodies: &BTreeMap<B, isize>) -> Option<&B> {
-        bodies.iter().find(|(_, n)| **n > 0).map(|(body, _)| body)
+    fn winner(bodies: &[(B, isize)]) -> Option<&B> {
+        bodies.iter().find(|(_, n)| *n > 0).map(|(body, _)| body)
     }
 
     /// Of the facts that the tick brought, those that another one precedes, each with that one.
@@ -303,7 +304,7 @@ impl<B: Identified> FactSet<B> {
             }
             Entry::Occupied(slot) => {
                 let (other, count) = slot.remove();
-                self.several.insert(id, BTreeMap::from([(other, count)]));
+                self.several.insert(id, vec![(other, count)]);
                 self.update_several(id, fact, diff, out);
             }
         }
@@ -312,17 +313,27 @@ impl<B: Identified> FactSet<B> {
     fn update_several(&mut self, id: FactId, fact: B, diff: isize, out: &mut Vec<Change<B>>) {
         let bodies = self.several.entry(id).or_default();
         let before = Self::winner(bodies).cloned();
-        *bodies.entry(fact).or_insert(0) += diff;
-        bodies.retain(|_, n| *n != 0);
+        match bodies.binary_search_by(|(body, _)| body.cmp(&fact)) {
+            Ok(at) => {
+                bodies[at].1 += diff;
+                if bodies[at].1 == 0 {
+                    bodies.remove(at);
+                }
+            }
+            Err(at) if diff != 0 => {
+                // Nearly always the second, and the last.
+                bodies.reserve_exact(1);
+                bodies.insert(at, (fact, diff));
+            }
+            Err(_) => {}
+        }
         let after = Self::winner(bodies).cloned();
         if before != after {
             out.extend(before.map(|b| (b, -1)));
             out.extend(after.map(|b| (b, 1)));
         }
         if bodies.len() < 2 {
-            for (body, count) in self.several.remove(&id).into_iter().flatten() {
-                self.single.insert(id, (body, count));
-            }
+            self.single.extend(self.several.remove(&id).into_iter().flatten().map(|body| (id, body)));
         }
     }
 }

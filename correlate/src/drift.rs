@@ -285,13 +285,11 @@ impl ModelNames {
         let edited = before.as_ref() != rule;
         for (name, changes) in touched {
             let line = self.lines.entry(name).or_default();
+            let mut matters = false;
             for (hour, weight) in changes {
-                match weight {
-                    Some(weight) => drop(line.hours.insert(hour, weight)),
-                    None => drop(line.hours.remove(&hour)),
-                }
+                matters |= line.put(hour, weight);
             }
-            if !edited {
+            if matters && !edited {
                 line.walk(&name, rule, out);
             }
             if line.hours.is_empty() && line.requests.is_empty() {
@@ -320,6 +318,20 @@ impl Weight {
 }
 
 impl Line {
+    /// Puts in what an hour says now; whether that can change what is asked: nearly always a sure one comes after the others.
+    fn put(&mut self, hour: EventTime, weight: Option<Weight>) -> bool {
+        let before = match weight {
+            Some(weight) => self.hours.insert(hour, weight),
+            None => self.hours.remove(&hour),
+        };
+        let is_unsure = |weight: Option<&Weight>| matches!(weight, Some(Weight::Unsure(_)));
+        let sides = || {
+            let (left, right) = (self.hours.range(..hour).next_back(), self.hours.range(hour + Micros(1)..).next());
+            [left, right].into_iter().all(|side| is_unsure(side.map(|(_, weight)| weight)))
+        };
+        is_unsure(before.as_ref()) || is_unsure(weight.as_ref()) || sides()
+    }
+
     /// Walks the hours under the rule and says what is asked otherwise than before.
     fn walk(&mut self, name: &ModelName, rule: Option<&DriftRule>, out: &mut Vec<Change<RetrainRequest>>) {
         let before = std::mem::take(&mut self.requests);

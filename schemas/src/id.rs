@@ -88,6 +88,8 @@ type Recent = Cell<Option<(u64, &'static str, Name)>>;
 thread_local! {
     /// The names that this thread asked for last, by a hash of their texts.
     static NAMES: [Recent; RECENT] = const { [const { Cell::new(None) }; RECENT] };
+    /// The numbers of names that this thread asked for last, by the place of the name. A number that is 0 is not kept.
+    static NUMBERS: [Cell<(Name, u64)>; RECENT] = const { [const { Cell::new((Name::EMPTY, 0)) }; RECENT] };
 }
 
 /// The first bytes of a text, as a number: for a short one it and its length are the text. Of loads of known lengths, which
@@ -154,8 +156,18 @@ impl Name {
     }
 
     /// A number that stands for the text everywhere, in every process: see [`FactId::of_event`].
+    #[inline]
     fn number(self) -> u64 {
-        interner().text(self.0).1
+        NUMBERS.with(|numbers| {
+            let recent = &numbers[self.0 as usize % RECENT];
+            let (known, number) = recent.get();
+            if known == self && number != 0 {
+                return number;
+            }
+            let (_, number) = interner().text(self.0);
+            recent.set((self, number));
+            number
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! The events inside the horizon, as a set.
 //!
 //! Nearly every event is there once, and says by itself in which hour it lies and which id it has: these are packed into
-//! 28 bytes each, in one table per hour, small enough to stay in the cache while its hour is reported. What is there more
-//! than once, in several bodies, or under another id, such as one that the client chose, is kept in full beside them.
+//! 24 bytes each, hour by hour in the order in which they came, with an index of their places, small enough to stay in the
+//! cache while its hour is reported. What is there more than once, in several bodies, or under another id, such as one that
+//! the client chose, is kept in full beside them.
 
 use crate::dedupe::{FactSet, IdMap};
 use crate::event::{Event, What};
@@ -19,13 +20,13 @@ use std::hash::{Hash, Hasher};
 /// An event of a known hour whose id follows from it ([`FactId::of_event`]).
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Packed {
-    /// The halves of when it was accepted, so that nothing is lost to alignment.
-    received_at: [u32; 2],
     /// µs into the hour.
     offset: u32,
     worker: Name,
     station: Name,
-    units: u32,
+    /// µs from an hour before the hour until it was accepted, the lowest first, so that nothing is lost to alignment.
+    received: [u16; 3],
+    units: u16,
     /// Place of the model and its version among all of them.
     model: u16,
     /// In the upper two bits what it was, in the lower the confidence: all of them set for an event that is among the others.
@@ -35,11 +36,20 @@ struct Packed {
 /// The bits of a confidence: none has all of them.
 const CONFIDENCE: u16 = (1 << 14) - 1;
 
+/// The events of one hour.
+#[derive(Default)]
+struct Hour {
+    /// In order of arrival, but for those that took the place of one that left.
+    events: Vec<Packed>,
+    /// Where they are, by the hash of their identity.
+    places: HashTable<u32>,
+}
+
 /// The set.
 #[derive(Default)]
 pub struct EventSet {
     /// By hour since 1970.
-    hours: FastMap<i64, HashTable<Packed>>,
+    hours: FastMap<i64, Hour>,
     /// The hour that was looked at last.
     last: Option<i64>,
     others: FactSet<Event>,
@@ -94,13 +104,18 @@ impl Packed {
             What::Did(ActivityState::Absent) => (2, 0),
             What::Made(units) => (3, units),
         };
-        let received_at = event.received_at.0 as u64;
+        let offset = event.ts.0.rem_euclid(Micros::HOUR.0);
+        let before = event.ts - Micros(offset) - Micros::HOUR;
+        let received = u64::try_from((event.received_at - before).0).ok()?;
+        if received >> 48 != 0 {
+            return None;
+        }
         Some(Self {
-            received_at: [(received_at >> 32) as u32, received_at as u32],
-            offset: u32::try_from(event.ts.0.rem_euclid(Micros::HOUR.0)).ok()?,
+            offset: u32::try_from(offset).ok()?,
             worker: event.worker,
             station: event.station,
-            units,
+            received: [received as u16, (received >> 16) as u16, (received >> 32) as u16],
+            units: u16::try_from(units).ok()?,
             model: models.place((event.model, event.model_version))?,
             kind: what << 14 | event.confidence.0,
         })
@@ -119,7 +134,7 @@ impl Packed {
 
     /// Stands for the event where it is among the others.
     fn elsewhere(self) -> Self {
-        Self { received_at: [0; 2], units: 0, model: 0, kind: self.kind | CONFIDENCE, ..self }
+        Self { received: [0; 3], units: 0, model: 0, kind: self.kind | CONFIDENCE, ..self }
     }
 
     fn is_elsewhere(&self) -> bool {
@@ -132,13 +147,14 @@ impl Packed {
             0 => What::Did(ActivityState::Working),
             1 => What::Did(ActivityState::Idle),
             2 => What::Did(ActivityState::Absent),
-            _ => What::Made(self.units),
+            _ => What::Made(u32::from(self.units)),
         };
-        let [high, low] = self.received_at.map(u64::from);
+        let start = hour * Micros::HOUR.0;
+        let received = self.received.iter().rev().fold(0, |received, part| received << 16 | i64::from(*part));
         let event = Event {
             id: FactId(0),
-            received_at: EventTime((high << 32 | low) as i64),
-            ts: EventTime(hour * Micros::HOUR.0 + i64::from(self.offset)),
+            received_at: EventTime(start - Micros::HOUR.0 + received),
+            ts: EventTime(start + i64::from(self.offset)),
             worker: self.worker,
             station: self.station,
             model,
@@ -156,12 +172,40 @@ fn id_of(event: &Event) -> FactId {
     FactId::of_event(event.ts, event.worker, event.station, event.what.event_type())
 }
 
+impl Hour {
+    /// With room for so many events.
+    fn with_capacity(count: usize) -> Self {
+        Self { events: Vec::with_capacity(count), places: HashTable::with_capacity(count) }
+    }
+
+    /// The place of an event of this identity.
+    fn find(&mut self, hash: u64, like: &Packed) -> Entry<'_, u32> {
+        let events = &self.events;
+        let at = |place: &u32| &events[*place as usize];
+        self.places.entry(hash, |place| at(place).identity() == like.identity(), |place| at(place).hash())
+    }
+
+    /// Takes out the event at a place, which the last one then has.
+    fn remove(&mut self, hash: u64, place: u32) {
+        if let Ok(entry) = self.places.find_entry(hash, |known| *known == place) {
+            entry.remove();
+        }
+        self.events.swap_remove(place as usize);
+        if let Some(moved) = self.events.get(place as usize) {
+            let last = self.events.len() as u32;
+            if let Some(known) = self.places.find_mut(moved.hash(), |known| *known == last) {
+                *known = place;
+            }
+        }
+    }
+}
+
 impl EventSet {
-    /// The events of an hour. A new one has room for as many as the one before it had.
-    fn of_hour(&mut self, hour: i64) -> &mut HashTable<Packed> {
+    /// The events of an hour. A new one has room for a few more than the one before it had.
+    fn of_hour(&mut self, hour: i64) -> &mut Hour {
         if self.last.replace(hour) != Some(hour) && !self.hours.contains_key(&hour) {
-            let before = self.hours.get(&(hour - 1)).map_or(0, HashTable::len);
-            self.hours.insert(hour, HashTable::with_capacity(before));
+            let before = self.hours.get(&(hour - 1)).map_or(0, |hour| hour.events.len());
+            self.hours.insert(hour, Hour::with_capacity(before + before / 16));
         }
         self.hours.entry(hour).or_default()
     }
@@ -172,22 +216,26 @@ impl EventSet {
             return self.update_others(event, diff, changed);
         };
         let (hour, hash) = (hour_of(event.ts), packed.hash());
-        let is_it = |known: &Packed| known.identity() == packed.identity();
-        match self.of_hour(hour).entry(hash, is_it, Packed::hash) {
-            Entry::Vacant(slot) if diff == 1 => {
-                slot.insert(packed);
-                return changed(event, 1);
-            }
-            Entry::Occupied(slot) if diff == -1 && *slot.get() == packed => {
-                slot.remove();
-                self.tidy(hour);
-                return changed(event, -1);
-            }
+        let here = self.of_hour(hour);
+        let next = here.events.len() as u32;
+        match here.find(hash, &packed) {
             Entry::Vacant(slot) => {
-                slot.insert(packed.elsewhere());
+                slot.insert(next);
+                if diff == 1 {
+                    here.events.push(packed);
+                    return changed(event, 1);
+                }
+                here.events.push(packed.elsewhere());
             }
-            Entry::Occupied(mut slot) => {
-                let other = std::mem::replace(slot.get_mut(), packed.elsewhere());
+            Entry::Occupied(slot) => {
+                let place = *slot.get();
+                let known = &mut here.events[place as usize];
+                if diff == -1 && *known == packed {
+                    here.remove(hash, place);
+                    self.tidy(hour);
+                    return changed(event, -1);
+                }
+                let other = std::mem::replace(known, packed.elsewhere());
                 if !other.is_elsewhere() {
                     self.others.put(other.unpack(hour, &self.models));
                 }
@@ -196,15 +244,17 @@ impl EventSet {
         self.update_others(event, diff, changed);
         // Back among the many, where it can be.
         let alone = self.others.take_single(event.id);
-        let packed = alone.as_ref().and_then(|event| Packed::of(event, &mut self.models));
-        if let (Some(event), None) = (alone, packed) {
+        let back = alone.as_ref().and_then(|event| Packed::of(event, &mut self.models));
+        if let (Some(event), None) = (alone, back) {
             self.others.put(event);
         }
-        if packed.is_some() || !self.others.holds(event.id) {
-            if let Entry::Occupied(mut slot) = self.of_hour(hour).entry(hash, is_it, Packed::hash) {
-                match packed {
-                    Some(packed) => *slot.get_mut() = packed,
-                    None => drop(slot.remove()),
+        if back.is_some() || !self.others.holds(event.id) {
+            let here = self.of_hour(hour);
+            if let Entry::Occupied(slot) = here.find(hash, &packed) {
+                let place = *slot.get();
+                match back {
+                    Some(back) => here.events[place as usize] = back,
+                    None => here.remove(hash, place),
                 }
             }
             self.tidy(hour);
@@ -213,7 +263,7 @@ impl EventSet {
 
     /// Drops an hour without events.
     fn tidy(&mut self, hour: i64) {
-        if self.hours.get(&hour).is_some_and(HashTable::is_empty) {
+        if self.hours.get(&hour).is_some_and(|hour| hour.events.is_empty()) {
             self.hours.remove(&hour);
         }
     }
@@ -226,8 +276,8 @@ impl EventSet {
 
     /// The events of which one occurrence counts.
     pub fn iter(&self) -> impl Iterator<Item = Event> {
-        let packed = self.hours.iter().flat_map(move |(hour, events)| {
-            let here = events.iter().filter(|packed| !packed.is_elsewhere());
+        let packed = self.hours.iter().flat_map(move |(hour, here)| {
+            let here = here.events.iter().filter(|packed| !packed.is_elsewhere());
             here.map(|packed| packed.unpack(*hour, &self.models))
         });
         packed.chain(self.others.iter().copied())

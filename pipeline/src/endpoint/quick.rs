@@ -89,14 +89,20 @@ impl<'a> Rest<'a> {
             let plain = plain_bytes(u64::from_le_bytes(*eight));
             self.at += plain;
             if plain < 8 {
-                break;
+                return self.end_of_text(from);
             }
         }
         while !NOT_PLAIN[usize::from(self.byte()?)] {
             self.at += 1;
         }
+        self.end_of_text(from)
+    }
+
+    /// The text from here on, if it ends with a quote where it is no longer plain.
+    fn end_of_text(&mut self, from: usize) -> Option<&'a str> {
+        (self.byte()? == b'"').then_some(())?;
         let text = &self.text[from..self.at];
-        (self.byte()? == b'"').then(|| self.at += 1)?;
+        self.at += 1;
         Some(text)
     }
 
@@ -105,7 +111,7 @@ impl<'a> Rest<'a> {
         const TENS: [f64; 16] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
         let (number, decimals) = self.number()?;
         // Both are exact, so the quotient is the nearest (W. Clinger, *How to Read Floating Point Numbers Accurately*).
-        Some(number as f64 / TENS[decimals.unwrap_or(0) as usize])
+        Some(number as f64 / TENS[decimals.unwrap_or(0)])
     }
 
     /// A whole number.
@@ -115,28 +121,26 @@ impl<'a> Rest<'a> {
     }
 
     /// A number without sign and exponent, of at most 15 digits: all of them, and how many come after the point.
-    fn number(&mut self) -> Option<(u64, Option<u32>)> {
+    fn number(&mut self) -> Option<(u64, Option<usize>)> {
         self.space();
-        let (mut digits, mut number, mut point) = (0, 0u64, None);
-        let zero = self.byte() == Some(b'0');
-        while let Some(byte) = self.byte() {
+        let bytes = &self.text.as_bytes()[self.at..];
+        let (mut length, mut number, mut point) = (0, 0u64, None);
+        // One more than 15 digits and a point are.
+        for byte in &bytes[..bytes.len().min(17)] {
             match byte {
-                b'0'..=b'9' => {
-                    number = number * 10 + u64::from(byte - b'0');
-                    digits += 1;
-                }
-                b'.' if point.is_none() && digits > 0 => point = Some(digits),
+                b'0'..=b'9' => number = number * 10 + u64::from(byte & 0xF),
+                b'.' if point.is_none() && length > 0 => point = Some(length),
                 _ => break,
             }
-            if digits > 15 {
-                return None;
-            }
-            self.at += 1;
+            length += 1;
         }
-        let whole = point.unwrap_or(digits);
-        let written = whole > 0 && point != Some(digits) && !(zero && whole > 1);
-        let ends = matches!(self.byte(), Some(b',' | b'}' | b' ' | b'\t' | b'\r' | b'\n'));
-        (written && ends).then_some((number, point.map(|point| digits - point)))
+        let whole = point.unwrap_or(length);
+        let decimals = point.map(|point| length - point - 1);
+        let digits = whole + decimals.unwrap_or(0);
+        let written = (1..=15).contains(&digits) && decimals != Some(0) && !(bytes[0] == b'0' && whole > 1);
+        let ends = matches!(bytes.get(length), Some(b',' | b'}' | b' ' | b'\t' | b'\r' | b'\n'));
+        self.at += length;
+        (written && ends).then_some((number, decimals))
     }
 }
 

@@ -26,3 +26,5 @@ mod site_drift;
 mod site_gate;
 #[cfg(test)]
 mod site_station;
+#[cfg(test)]
+mod time;

@@ -2,7 +2,6 @@
 
 use super::{SITE, percentile, resident};
 use differential_dataflow::input::InputSession;
-use gemba::endpoint::body::Report;
 use gemba::endpoint::quick;
 use gemba_correlate::{correlate, of_events};
 use gemba_schemas::fact::{ActivityState, Fact};
@@ -58,8 +57,7 @@ impl Bench {
     fn feed(&mut self, lines: &[String]) {
         let now = EventTime(self.received);
         for line in lines {
-            let body = quick::event(line).expect("an event");
-            let mut fact = body.fact(now).expect("an event");
+            let mut fact = quick::fact(line, now).expect("an event");
             self.received += 1;
             fact.receive(EventTime(self.received));
             self.facts.update(fact, 1);
@@ -84,7 +82,7 @@ fn fold(lines: &[String]) {
     let mut hours: HashMap<(Name, EventTime), [i64; 5]> = HashMap::new();
     let mut models: HashMap<(Name, Name, Name, EventTime), [u64; 3]> = HashMap::new();
     for line in lines {
-        let fact = quick::event(line).expect("an event").fact(now).expect("an event");
+        let fact = quick::fact(line, now).expect("an event");
         let Entry::Vacant(slot) = events.entry(fact.id()) else { continue };
         let hour = fact.bucket().floor(Micros::HOUR);
         let (worker, station, model, version, score, place, n) = match slot.insert(fact) {
@@ -119,7 +117,7 @@ fn fold(lines: &[String]) {
 fn parse(lines: &[String]) {
     let began = Instant::now();
     let now = EventTime(i64::MAX / 2);
-    let read = lines.iter().filter(|line| quick::event(line).expect("an event").fact(now).is_ok()).count();
+    let read = lines.iter().filter(|line| quick::fact(line, now).is_ok()).count();
     println!("of which JSON alone: {:.2} M events/s", read as f64 / began.elapsed().as_secs_f64() / 1e6);
 }
 

@@ -86,17 +86,21 @@ where
     builder.build(move |_capabilities| {
         let mut open: BTreeMap<Tick, Open<A, B>> = BTreeMap::new();
         let mut changes = Vec::new();
+        // Ticks are as large as the one before: to grow is to copy.
+        let mut sizes = (0, 0);
         move |frontiers| {
             let mut output = output.activate();
             for reader in &mut left {
                 reader(&mut |time, batch| {
-                    let new = |tick: &_| (time.delayed(tick, 0), Vec::new(), Vec::new());
+                    let new =
+                        |tick: &_| (time.delayed(tick, 0), Vec::with_capacity(sizes.0), Vec::with_capacity(sizes.1));
                     take_in(batch, &mut open, new, |(_, left, _)| left);
                 });
             }
             for reader in &mut right {
                 reader(&mut |time, batch| {
-                    let new = |tick: &_| (time.delayed(tick, 0), Vec::new(), Vec::new());
+                    let new =
+                        |tick: &_| (time.delayed(tick, 0), Vec::with_capacity(sizes.0), Vec::with_capacity(sizes.1));
                     take_in(batch, &mut open, new, |(.., right)| right);
                 });
             }
@@ -105,6 +109,7 @@ where
                     break;
                 }
                 let (tick, (capability, left, right)) = entry.remove_entry();
+                sizes = (left.len(), right.len());
                 logic(left, right, &mut changes);
                 output.session(&capability).give_iterator(changes.drain(..).map(|(row, diff)| (row, tick, diff)));
             }

@@ -11,10 +11,10 @@ use serde::Deserialize;
 use std::borrow::Cow;
 
 /// How far in the future a report may lie: clocks differ.
-const FUTURE: Micros = Micros(5 * Micros::MINUTE.0);
+pub(super) const FUTURE: Micros = Micros(5 * Micros::MINUTE.0);
 
 /// The longest name or id, in characters.
-const LONGEST: usize = 100;
+pub(super) const LONGEST: usize = 100;
 
 /// A field that cannot be taken.
 #[derive(Debug, PartialEq, Eq)]
@@ -302,7 +302,7 @@ fn required<'a>(field: &'static str, value: &'a Text<'_>) -> Result<&'a str, Wro
 /// A text that people will read again.
 fn short<'a>(field: &'static str, text: &'a str) -> Result<&'a str, Wrong> {
     // As nearly all are.
-    if text.len() <= LONGEST && is_graphic(text.as_bytes()) {
+    if text.len() <= LONGEST && !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()) {
         Ok(text)
     } else if text.trim().is_empty() {
         wrong(field, "is empty")
@@ -312,27 +312,6 @@ fn short<'a>(field: &'static str, text: &'a str) -> Result<&'a str, Wrong> {
         wrong(field, "has control characters")
     } else {
         Ok(text)
-    }
-}
-
-/// Whether there are only visible letters of ASCII in it, and at least one: eight are looked at together (H. S. Warren,
-/// *Hacker's Delight*, 6-1).
-fn is_graphic(text: &[u8]) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    let eight = |word: u64| {
-        let below = word.wrapping_sub(ONES * u64::from(b'!'));
-        let above = word.wrapping_add(ONES * u64::from(0x7F - b'~'));
-        (word | below | above) & ONES << 7 == 0
-    };
-    if let (Some(last), (eights, _)) = (text.last_chunk(), text.as_chunks()) {
-        // The last eight may have been looked at in part.
-        return eights.iter().chain([last]).all(|bytes| eight(u64::from_le_bytes(*bytes)));
-    }
-    match (text.first_chunk(), text.last_chunk()) {
-        (Some(first), Some(last)) => {
-            eight(u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32)
-        }
-        _ => !text.is_empty() && text.iter().all(u8::is_ascii_graphic),
     }
 }
 
@@ -347,15 +326,10 @@ fn optional(field: &'static str, value: &Text<'_>) -> Result<Name, Wrong> {
     }
 }
 
-fn confidence(value: Option<f64>) -> Result<Score, Wrong> {
+pub(super) fn confidence(value: Option<f64>) -> Result<Score, Wrong> {
     match value {
         None => Ok(Score::ONE),
-        Some(v) if (0.0..=1.0).contains(&v) => {
-            // The nearest, as `round` says it, which is a call.
-            let exact = v * 10_000.0;
-            let below = exact as u16;
-            Ok(Score(below + u16::from(exact - f64::from(below) >= 0.5)))
-        }
+        Some(v) if (0.0..=1.0).contains(&v) => Ok(Score((v * 10_000.0).round() as u16)),
         Some(v) => wrong("confidence", format!("expected 0 to 1, found {v}")),
     }
 }

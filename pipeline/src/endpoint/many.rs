@@ -170,7 +170,7 @@ pub async fn stream(State(shared): State<Arc<Shared>>, mut body: Body) -> Result
             let index = tally.received;
             tally.received += 1;
             let line = line.map_err(|e| Wrong { field: "", message: e.to_string() });
-            match line.and_then(quick::event).and_then(|e| e.fact(now)) {
+            match line.and_then(|line| quick::fact(line, now)) {
                 Ok(fact) => {
                     sent.note(index, &fact);
                     facts.push(fact);

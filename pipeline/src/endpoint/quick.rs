@@ -1,22 +1,29 @@
 //! Events as nearly every client writes them: one flat object of plain texts and numbers.
 //!
-//! In: the text of one JSON value. Out: the same body that `serde_json` gives, or `None` for whatever is not plain: escapes,
-//! letters beyond ASCII, `null`, unknown or repeated fields, anything wrong. The caller then asks `serde_json`, which
-//! knows all of JSON and says what is wrong.
+//! In: the text of one JSON value. Out: what `serde_json` and the checks of a body give, or `None` for whatever is not
+//! plain: escapes, letters beyond ASCII, `null`, unknown or repeated fields, anything wrong. The caller then asks
+//! `serde_json`, which knows all of JSON and says what is wrong.
 
-use super::body::{EventBody, Wrong};
+use super::body::{EventBody, FUTURE, LONGEST, Report, Wrong, confidence, event_id};
+use gemba_schemas::fact::{Activity, ActivityState, Fact, Production};
+use gemba_schemas::id::{FactId, Name};
+use gemba_schemas::score::Score;
+use gemba_schemas::time::EventTime;
 use std::borrow::Cow;
+
+/// The fact that one event is, still to be received; `now` is the wall clock.
+///
+/// # Errors
+/// What `serde_json` says of the text, or the first field that cannot be taken.
+pub fn fact(text: &str, now: EventTime) -> Result<Fact, Wrong> {
+    usual(text, now).map_or_else(|| event(text)?.fact(now), Ok)
+}
 
 /// The body of one event.
 ///
 /// # Errors
 /// What `serde_json` says of it.
 pub fn event(text: &str) -> Result<EventBody<'_>, Wrong> {
-    // Filled in its place: to move a body takes as long as to read a field.
-    let mut body = EventBody::default();
-    if usual(text, &mut body).is_some() {
-        return Ok(body);
-    }
     plain(text).map_or_else(|| serde_json::from_str(text).map_err(Wrong::from), Ok)
 }
 
@@ -31,14 +38,14 @@ const NOT_PLAIN: [bool; 256] = {
     table
 };
 
-/// How many bytes of a word, the lowest first, are plain: all eight looked at together (H. S. Warren, *Hacker's Delight*,
-/// 6-1). A byte after one that is not may be taken for one too, which does not matter.
-fn plain_bytes(word: u64) -> usize {
+/// How many bytes of a word, the lowest first, are visible letters of ASCII that mean themselves: all eight looked at
+/// together (H. S. Warren, *Hacker's Delight*, 6-1). Those after the first that is not may be misjudged, and do not matter.
+fn graphic_bytes(word: u64) -> usize {
     const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES << 7;
-    let zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes;
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    let odd = (word | control | zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5C))) & HIGH;
+    let below = |bytes: u64, least: u8| bytes.wrapping_sub(ONES * u64::from(least));
+    let [quote, escape] = [b'"', b'\\'].map(|byte| below(word ^ ONES * u64::from(byte), 1));
+    let beyond = word.wrapping_add(ONES * u64::from(0x7F - b'~'));
+    let odd = (word | below(word, b'!') | beyond | quote | escape) & ONES << 7;
     odd.trailing_zeros() as usize / 8
 }
 
@@ -77,40 +84,69 @@ impl<'a> Rest<'a> {
         self.rest_of_text()
     }
 
-    /// The same, for a body.
-    fn quoted(&mut self) -> Option<Cow<'a, str>> {
-        self.rest_of_text().map(Cow::Borrowed)
-    }
-
     /// What is left of a text whose first quote was taken.
     fn rest_of_text(&mut self) -> Option<&'a str> {
         let from = self.at;
-        while let Some(eight) = self.text.as_bytes().get(self.at..).and_then(|rest| rest.first_chunk()) {
-            let plain = plain_bytes(u64::from_le_bytes(*eight));
-            self.at += plain;
-            if plain < 8 {
-                return self.end_of_text(from);
-            }
-        }
         while !NOT_PLAIN[usize::from(self.byte()?)] {
             self.at += 1;
         }
         self.end_of_text(from)
     }
 
-    /// The text from here on, if it ends with a quote where it is no longer plain.
+    /// The same, if all of it can be seen.
+    fn graphic(&mut self) -> Option<&'a str> {
+        let from = self.at;
+        while let Some(eight) = self.text.as_bytes().get(self.at..).and_then(|rest| rest.first_chunk()) {
+            let graphic = graphic_bytes(u64::from_le_bytes(*eight));
+            self.at += graphic;
+            if graphic < 8 {
+                return self.end_of_text(from);
+            }
+        }
+        while self.byte()?.is_ascii_graphic() && !NOT_PLAIN[usize::from(self.byte()?)] {
+            self.at += 1;
+        }
+        self.end_of_text(from)
+    }
+
+    /// The text from there on, if a quote ends it here.
     fn end_of_text(&mut self, from: usize) -> Option<&'a str> {
-        (self.byte()? == b'"').then_some(())?;
-        let text = &self.text[from..self.at];
-        self.at += 1;
+        let text = self.text.get(from..self.at)?;
+        (self.byte()? == b'"').then(|| self.at += 1)?;
         Some(text)
+    }
+
+    /// What is left of the name of something; there need not be one.
+    fn name(&mut self) -> Option<Name> {
+        let text = self.graphic()?;
+        (text.len() <= LONGEST).then(|| if text.is_empty() { Name::EMPTY } else { Name::new(text) })
+    }
+
+    /// What is left of an instant of the usual length.
+    fn instant(&mut self) -> Option<EventTime> {
+        let from = self.at;
+        self.at = from + "2026-01-15T10:15:00".len();
+        while self.at - from <= "2026-01-15T10:15:00.123456Z".len() && self.byte()? != b'"' {
+            self.at += 1;
+        }
+        EventTime::parse(self.end_of_text(from)?)
+    }
+
+    /// A confidence: with up to four decimals it is stored as it is written.
+    fn score(&mut self) -> Option<Score> {
+        let (number, decimals) = self.number()?;
+        match decimals.unwrap_or(0) {
+            places @ 0..=4 => {
+                let score = u16::try_from(number * [10_000, 1_000, 100, 10, 1][places]).ok().map(Score);
+                score.filter(|score| *score <= Score::ONE)
+            }
+            places => confidence(Some(number as f64 / TENS[places])).ok(),
+        }
     }
 
     /// A number that is a fraction or whole.
     fn decimal(&mut self) -> Option<f64> {
-        const TENS: [f64; 16] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
         let (number, decimals) = self.number()?;
-        // Both are exact, so the quotient is the nearest (W. Clinger, *How to Read Floating Point Numbers Accurately*).
         Some(number as f64 / TENS[decimals.unwrap_or(0)])
     }
 
@@ -123,61 +159,101 @@ impl<'a> Rest<'a> {
     /// A number without sign and exponent, of at most 15 digits: all of them, and how many come after the point.
     fn number(&mut self) -> Option<(u64, Option<usize>)> {
         self.space();
-        let bytes = &self.text.as_bytes()[self.at..];
-        let (mut length, mut number, mut point) = (0, 0u64, None);
-        // One more than 15 digits and a point are.
-        for byte in &bytes[..bytes.len().min(17)] {
-            match byte {
-                b'0'..=b'9' => number = number * 10 + u64::from(byte & 0xF),
-                b'.' if point.is_none() && length > 0 => point = Some(length),
-                _ => break,
-            }
-            length += 1;
+        let zero = self.byte()? == b'0';
+        let (mut number, whole) = self.digits(0);
+        let mut decimals = None;
+        if self.byte() == Some(b'.') {
+            self.at += 1;
+            let (all, count) = self.digits(number);
+            (number, decimals) = (all, Some(count));
         }
-        let whole = point.unwrap_or(length);
-        let decimals = point.map(|point| length - point - 1);
-        let digits = whole + decimals.unwrap_or(0);
-        let written = (1..=15).contains(&digits) && decimals != Some(0) && !(bytes[0] == b'0' && whole > 1);
-        let ends = matches!(bytes.get(length), Some(b',' | b'}' | b' ' | b'\t' | b'\r' | b'\n'));
-        self.at += length;
-        (written && ends).then_some((number, decimals))
+        let written = whole > 0 && decimals != Some(0) && !(zero && whole > 1);
+        let exact = whole + decimals.unwrap_or(0) <= 15;
+        let ends = matches!(self.byte(), Some(b',' | b'}' | b' ' | b'\t' | b'\r' | b'\n'));
+        (written && exact && ends).then_some((number, decimals))
+    }
+
+    /// Digits that go on with a number, and how many; too many are too many to count as one.
+    fn digits(&mut self, mut number: u64) -> (u64, usize) {
+        let from = self.at;
+        while let Some(digit @ b'0'..=b'9') = self.byte() {
+            number = number.wrapping_mul(10).wrapping_add(u64::from(digit & 0xF));
+            self.at += 1;
+        }
+        (number, self.at - from)
     }
 }
+
+/// Both a number of 15 digits and each of these are exact, so their quotient is the nearest (W. Clinger, *How to Read
+/// Floating Point Numbers Accurately*).
+const TENS: [f64; 16] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
 fn is<const N: usize>(text: &str, what: &[u8; N]) -> bool {
     text.len() == N && text.as_bytes().first_chunk() == Some(what)
 }
 
-/// Fills in a body whose fields come in the order of the documentation, without spaces: keys are compared whole.
-fn usual<'a>(text: &'a str, body: &mut EventBody<'a>) -> Option<()> {
+/// An event whose fields come in the order of the documentation, without spaces: keys are compared whole, and nothing is
+/// looked at twice.
+fn usual(text: &str, now: EventTime) -> Option<Fact> {
     let mut rest = Rest { text, at: 0 };
     rest.literal(b"{\"timestamp\":\"")?;
-    body.timestamp = Some(rest.quoted()?);
+    let ts = rest.instant().filter(|ts| *ts <= now + FUTURE)?;
     rest.literal(b",\"worker_id\":\"")?;
-    body.worker_id = Some(rest.quoted()?);
+    let worker = rest.name().filter(|name| *name != Name::EMPTY)?;
     rest.literal(b",\"workstation_id\":\"")?;
-    body.workstation_id = Some(rest.quoted()?);
+    let station = rest.name().filter(|name| *name != Name::EMPTY)?;
     rest.literal(b",\"event_type\":\"")?;
-    body.event_type = Some(rest.quoted()?);
-    if rest.literal(b",\"confidence\":").is_some() {
-        body.confidence = Some(rest.decimal()?);
-    }
-    if rest.literal(b",\"count\":").is_some() {
-        body.count = Some(rest.whole()?);
-    }
-    if rest.literal(b",\"model_id\":\"").is_some() {
-        body.model_id = Some(rest.quoted()?);
-    }
-    if rest.literal(b",\"model_version\":\"").is_some() {
-        body.model_version = Some(rest.quoted()?);
-    }
-    if rest.literal(b",\"id\":\"").is_some() {
-        body.id = Some(rest.quoted()?);
-    }
+    // A state, or else units.
+    let state = if rest.literal(b"working\"").is_some() {
+        Some(ActivityState::Working)
+    } else if rest.literal(b"idle\"").is_some() {
+        Some(ActivityState::Idle)
+    } else if rest.literal(b"absent\"").is_some() {
+        Some(ActivityState::Absent)
+    } else {
+        rest.literal(b"product_count\"")?;
+        None
+    };
+    let confidence = match rest.literal(b",\"confidence\":") {
+        Some(()) => rest.score()?,
+        None => Score::ONE,
+    };
+    let count = match rest.literal(b",\"count\":") {
+        Some(()) => Some(rest.whole()?),
+        None => None,
+    };
+    let model = match rest.literal(b",\"model_id\":\"") {
+        Some(()) => rest.name()?,
+        None => Name::EMPTY,
+    };
+    let model_version = match rest.literal(b",\"model_version\":\"") {
+        Some(()) => rest.name()?,
+        None => Name::EMPTY,
+    };
+    let own = match rest.literal(b",\"id\":\"") {
+        Some(()) => Some(rest.graphic().filter(|own| (1..=LONGEST).contains(&own.len()))?),
+        None => None,
+    };
     rest.literal(b"}")?;
-    (rest.at == text.len()).then_some(())
+    (rest.at == text.len()).then_some(())?;
+    let received_at = EventTime::default();
+    let request = own.map(str::to_owned).unwrap_or_default();
+    let id = |event_type| own.map_or_else(|| FactId::of_event(ts, worker, station, event_type), event_id);
+    let fact = match (state, count) {
+        (Some(state), None | Some(0)) => {
+            let id = id(state.event_type());
+            Activity { id, received_at, ts, worker, station, state, confidence, model, model_version, request }.into()
+        }
+        (None, Some(count)) => {
+            let (id, count) = (id(Production::event_type()), u32::try_from(count).ok()?);
+            Production { id, received_at, ts, worker, station, count, confidence, model, model_version, request }.into()
+        }
+        _ => return None,
+    };
+    Some(fact)
 }
 
+/// The body of an event, fields and spaces as they come.
 fn plain(text: &str) -> Option<EventBody<'_>> {
     let mut rest = Rest { text, at: 0 };
     let mut body = EventBody::default();
@@ -232,7 +308,18 @@ mod tests {
         {
             assert!(plain(&text).is_some(), "{text}");
         }
-        assert!(usual(GOOD, &mut EventBody::default()).is_some());
+        for text in [
+            GOOD.to_owned(),
+            GOOD.replace("working", "product_count"),
+            GOOD.replace(":00Z", ":00.123456Z"),
+            GOOD.replace(",\"count\":0,\"model_id\":\"m\"", "").replace('}', ",\"id\":\"a\"}"),
+        ] {
+            assert!(usual(&text, now()).is_some(), "{text}");
+        }
+    }
+
+    fn now() -> EventTime {
+        EventTime::parse("2026-01-15T12:00:00Z").expect("an instant")
     }
 
     proptest! {
@@ -249,9 +336,9 @@ mod tests {
                     text.replace_range(at..end, &put);
                 }
             }
-            let mut body = EventBody::default();
-            if usual(&text, &mut body).is_some() {
-                prop_assert_eq!(format!("{body:?}"), format!("{:?}", plain(&text).expect("what is usual is plain")));
+            if let Some(fact) = usual(&text, now()) {
+                let known: EventBody<'_> = serde_json::from_str(&text).expect("serde reads it");
+                prop_assert_eq!(Ok(fact), known.fact(now()));
             }
             if let Some(body) = plain(&text) {
                 let known: EventBody<'_> = serde_json::from_str(&text).expect("serde reads it");

@@ -1,6 +1,7 @@
 //! Correlate alone: how fast it takes events in, and how soon it has the answer to more of them.
 
 use super::{SITE, percentile, resident};
+use differential_dataflow::consolidation::consolidate;
 use differential_dataflow::input::InputSession;
 use gemba::endpoint::quick;
 use gemba_correlate::{correlate, of_events};
@@ -9,14 +10,52 @@ use gemba_schemas::id::{FactId, Name};
 use gemba_schemas::rule::Rule;
 use gemba_schemas::site::Site;
 use gemba_schemas::time::{EventTime, Micros, Tick};
+use gemba_schemas::view::ViewRow;
+use gemba_sinks::Live;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Probe;
+use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::probe::Handle;
 
-/// A correlate dataflow on this thread.
+/// What alerts can look at in events, all of it, and requests for retraining where reports drift.
+const WATCHED: &str = "
+[drift]
+max_psi = 0.2
+[[alert]]
+kind = 'station_utilisation'
+[[alert]]
+kind = 'floor_utilisation'
+[[alert]]
+kind = 'confidence'
+[[alert]]
+kind = 'type_drift'
+[[alert]]
+kind = 'confidence_drift'
+[[alert]]
+kind = 'working_share'
+[[alert]]
+kind = 'report_rate'
+";
+
+/// Which views.
+#[derive(Clone, Copy, PartialEq)]
+enum Plan {
+    /// All, and the alerts that a site has without asking for any.
+    All,
+    /// All, and every alert that looks at events.
+    Watched,
+    /// Those of events alone.
+    Five,
+}
+
+/// A correlate dataflow on this thread, and the snapshot of what it says.
 struct Bench {
     facts: InputSession<Tick, Fact, isize>,
     rules: InputSession<Tick, Rule, isize>,
@@ -24,23 +63,35 @@ struct Bench {
     probe: Handle<Tick>,
     tick: Tick,
     received: i64,
-    site: Vec<Rule>,
+    site: String,
+    rows: Rc<RefCell<Vec<(ViewRow, isize)>>>,
+    live: Live,
+}
+
+fn rules(site: &str) -> Vec<Rule> {
+    Site::parse(site, Path::new("site.toml")).expect("a site").rules()
 }
 
 impl Bench {
-    fn new(worker: &mut timely::worker::Worker, start: EventTime, five: bool) -> Self {
+    fn new(worker: &mut timely::worker::Worker, start: EventTime, plan: Plan) -> Self {
         let (mut facts, mut rules, mut now) = (InputSession::new(), InputSession::new(), InputSession::new());
+        let said: Rc<RefCell<Vec<_>>> = Rc::default();
+        let into = said.clone();
         let probe = worker.dataflow::<Tick, _, _>(|scope| {
             let (facts, rules, now) =
                 (facts.to_collection(scope), rules.to_collection(scope), now.to_collection(scope));
-            let rows = if five { of_events(facts, rules) } else { correlate(facts, rules, now).rows };
-            rows.inner.probe().0
+            let rows = if plan == Plan::Five { of_events(facts, rules) } else { correlate(facts, rules, now).rows };
+            let kept = rows.inner.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Keep rows", |_, _| {
+                move |input, _| {
+                    input.for_each(|_, rows| into.borrow_mut().extend(rows.drain(..).map(|(row, _, n)| (row, n))));
+                }
+            });
+            kept.probe().0
         });
-        let site = Site::parse(SITE, Path::new("site.toml")).expect("a site").rules();
-        site.iter().for_each(|rule| rules.update(rule.clone(), 1));
+        let site = if plan == Plan::Watched { format!("{SITE}{WATCHED}") } else { SITE.to_owned() };
+        self::rules(&site).into_iter().for_each(|rule| rules.update(rule, 1));
         now.update(start, 1);
-        let received = start.0 + 8 * 86_400_000_000;
-        Self { facts, rules, now, probe, tick: 0, received, site }
+        Self { facts, rules, now, probe, tick: 0, received: start.0, site, rows: said, live: Live::default() }
     }
 
     fn close(&mut self) {
@@ -53,12 +104,11 @@ impl Bench {
         self.now.flush();
     }
 
-    /// Parses and feeds a batch at a tick of its own.
+    /// Parses and feeds a batch at a tick of its own. Events are accepted when they happen, and late ones with them.
     fn feed(&mut self, lines: &[String]) {
-        let now = EventTime(self.received);
         for line in lines {
-            let mut fact = quick::fact(line, now).expect("an event");
-            self.received += 1;
+            let mut fact = quick::fact(line, EventTime(i64::MAX / 2)).expect("an event");
+            self.received = self.received.max(fact.bucket().0) + 1;
             fact.receive(EventTime(self.received));
             self.facts.update(fact, 1);
         }
@@ -121,61 +171,108 @@ fn parse(lines: &[String]) {
     println!("of which JSON alone: {:.2} M events/s", read as f64 / began.elapsed().as_secs_f64() / 1e6);
 }
 
+impl Bench {
+    /// Shows what was said since.
+    fn show(&mut self) {
+        let mut changes = std::mem::take(&mut *self.rows.borrow_mut());
+        consolidate(&mut changes);
+        let changes: Vec<_> = changes.into_iter().map(|(row, n)| (row, n as i64)).collect();
+        self.live.advance(self.tick, &changes);
+    }
+
+    /// Takes lines in, batch by batch, with a few batches under way; how long that takes, without the snapshot.
+    fn load(&mut self, worker: &mut timely::worker::Worker, lines: &[String], batch: usize) -> Duration {
+        self.close();
+        let mut took = Duration::ZERO;
+        for chunk in lines.chunks(batch) {
+            let began = Instant::now();
+            self.feed(chunk);
+            self.catch_up(worker, 4);
+            took += began.elapsed();
+            self.show();
+        }
+        let began = Instant::now();
+        self.catch_up(worker, 0);
+        took += began.elapsed();
+        self.show();
+        took
+    }
+
+    /// How soon more of it is in the snapshot.
+    fn more(&mut self, worker: &mut timely::worker::Worker, lines: &[String], size: usize) {
+        const TIMES: usize = 150;
+        let mut times: Vec<Duration> = (0..TIMES)
+            .map(|i| {
+                let began = Instant::now();
+                self.feed(&lines[i * size..(i + 1) * size]);
+                self.catch_up(worker, 0);
+                self.show();
+                began.elapsed()
+            })
+            .collect();
+        times.sort();
+        println!(
+            "  {size} more, until they are in the snapshot: p50 {:.2} ms, p99 {:.2} ms",
+            percentile(&times, 0.5),
+            percentile(&times, 0.99)
+        );
+    }
+
+    /// Another event duration: every hour of every worker, of every station and of the floor changes.
+    fn edit(&mut self, worker: &mut timely::worker::Worker) -> Duration {
+        let began = Instant::now();
+        let other = self.site.replace("[[worker]]", "[productivity]\nevent_duration = '60s'\n[[worker]]");
+        rules(&self.site).into_iter().for_each(|rule| self.rules.update(rule, -1));
+        rules(&other).into_iter().for_each(|rule| self.rules.update(rule, 1));
+        self.close();
+        self.catch_up(worker, 0);
+        self.show();
+        began.elapsed()
+    }
+}
+
 /// All of it.
 pub fn alone(lines: &[String], start: EventTime) {
     fold(lines);
     parse(lines);
     let load = lines.len() - 20_000.min(lines.len() / 10);
     let only: Option<usize> = std::env::var("BATCH").ok().and_then(|n| n.parse().ok());
-    let all = [(false, 1_000), (false, 10_000), (true, 1_000), (true, 10_000)];
-    for (five, batch) in all.into_iter().filter(|(_, batch)| only.is_none_or(|only| only == *batch)) {
-        let (lines, first) = (lines.to_vec(), start);
-        timely::execute_directly(move |worker| {
-            let before = resident();
-            let mut bench = Bench::new(worker, first, five);
-            bench.close();
-            let began = Instant::now();
-            for chunk in lines[..load].chunks(batch) {
-                bench.feed(chunk);
-                bench.catch_up(worker, 4);
-            }
-            bench.catch_up(worker, 0);
-            let took = began.elapsed();
-            println!(
-                "correlate, JSON and {}, one worker, batches of {batch}: {:.2} M events/s; {} bytes of memory an event",
-                if five { "the five views of events" } else { "all views" },
-                load as f64 / took.as_secs_f64() / 1e6,
-                resident().saturating_sub(before) / load as u64,
-            );
-            if five {
-                return;
-            }
-            for size in [0, 1, 100] {
-                let mut times: Vec<Duration> = (0..100)
-                    .map(|i| {
-                        let chunk = &lines[load + i * size..load + (i + 1) * size];
-                        let began = Instant::now();
-                        bench.feed(chunk);
-                        bench.catch_up(worker, 0);
-                        began.elapsed()
-                    })
-                    .collect();
-                times.sort();
+    for plan in [Plan::Watched, Plan::All, Plan::Five] {
+        for batch in [1_000, 10_000].into_iter().filter(|batch| only.is_none_or(|only| only == *batch)) {
+            let lines = lines.to_vec();
+            timely::execute_directly(move |worker| {
+                let before = resident();
+                let mut bench = Bench::new(worker, start, plan);
+                let took = bench.load(worker, &lines[..load], batch);
+                let views = match plan {
+                    Plan::All => "all views, with the alerts that a site has by itself",
+                    Plan::Watched => "all views, and every alert that looks at events",
+                    Plan::Five => "the five views of events",
+                };
                 println!(
-                    "  {size} more with {load} loaded: p50 {:.2} ms, p99 {:.2} ms",
-                    percentile(&times, 0.5),
-                    percentile(&times, 0.99)
+                    "correlate, JSON and {views}, one worker, batches of {batch}: {:.2} M events/s; {} bytes of memory an event, snapshot included",
+                    load as f64 / took.as_secs_f64() / 1e6,
+                    resident().saturating_sub(before) / load as u64,
                 );
-            }
-            // Another event duration: every hour of every worker, station and of the floor changes.
-            let began = Instant::now();
-            let other = SITE.replace("[[worker]]", "[productivity]\nevent_duration = '60s'\n[[worker]]");
-            let other = Site::parse(&other, Path::new("site.toml")).expect("a site").rules();
-            bench.site.clone().into_iter().for_each(|rule| bench.rules.update(rule, -1));
-            other.into_iter().for_each(|rule| bench.rules.update(rule, 1));
-            bench.close();
-            bench.catch_up(worker, 0);
-            println!("  a rule edit that touches them all: {:.2} s", began.elapsed().as_secs_f64());
-        });
+                if plan != Plan::Five {
+                    [0, 1, 100].into_iter().for_each(|size| bench.more(worker, &lines[load..], size));
+                }
+            });
+        }
     }
+}
+
+/// A rule edit that changes every employee's last month.
+pub fn edit(start: EventTime) {
+    const EVENTS: usize = 1_000_000;
+    let lines = super::workload(EVENTS, start, 30);
+    timely::execute_directly(move |worker| {
+        let mut bench = Bench::new(worker, start, Plan::Watched);
+        bench.load(worker, &lines, 10_000);
+        let took = bench.edit(worker);
+        println!(
+            "a rule edit that touches every hour of {EVENTS} events of 30 days, until it is in the snapshot: {:.2} s",
+            took.as_secs_f64()
+        );
+    });
 }

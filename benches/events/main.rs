@@ -39,9 +39,10 @@ impl Random {
     }
 }
 
-fn workload(count: usize, start: EventTime) -> Vec<String> {
+/// So many lines, over so many days.
+fn workload(count: usize, start: EventTime, days: i64) -> Vec<String> {
     let mut random = Random(7);
-    let week = 7 * 86_400_000_000i64;
+    let span = days * 86_400_000_000;
     let mut lines: Vec<String> = Vec::with_capacity(count);
     let mut seconds = (0i64, String::new());
     for n in 0..count as i64 {
@@ -49,13 +50,17 @@ fn workload(count: usize, start: EventTime) -> Vec<String> {
             let back = lines.len() - 1 - random.below(lines.len().min(500) as u64) as usize;
             let mut again = lines[back].clone();
             if random.below(3) == 0 {
-                again = again.replace("\"confidence\":0.9", "\"confidence\":0.8");
+                // Less sure by a tenth.
+                let other = [("0.7", "0.6"), ("0.8", "0.7"), ("0.9", "0.8")].into_iter();
+                let key = |value| format!("\"confidence\":{value}");
+                let (from, to) = other.map(|(a, b)| (key(a), key(b))).find(|(a, _)| again.contains(a)).expect("one");
+                again = again.replace(&from, &to);
             }
             lines.push(again);
             continue;
         }
         let late = if random.below(100) < 5 { random.below(7_200_000_000) as i64 } else { 0 };
-        let ts = EventTime(start.0 + n * (week / count as i64) - late);
+        let ts = EventTime(start.0 + n * (span / count as i64) - late);
         if seconds.0 != ts.seconds() {
             seconds = (ts.seconds(), EventTime(ts.seconds() * 1_000_000).rfc3339()[..19].to_owned());
         }
@@ -157,7 +162,9 @@ fn main() {
     let commit = Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
     let commit = commit.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned()).unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    println!("commit {commit}, {cores} cores");
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpu = cpus.lines().find_map(|l| l.strip_prefix("model name")?.split(": ").nth(1)).unwrap_or("unknown");
+    println!("commit {commit}, {cores} cores of {cpu}");
     // Alone: what it measures is memory.
     if std::env::args().any(|a| a == "year") {
         return year::memory();
@@ -168,12 +175,14 @@ fn main() {
     println!("{count} events");
     // Eight days ago, so that they are within the horizon and not in the future.
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    let start = EventTime((since.as_secs() as i64 - 8 * 86_400) * 1_000_000);
-    let lines = workload(count, start);
+    let ago = |days: i64| EventTime((since.as_secs() as i64 - days * 86_400) * 1_000_000);
+    let start = ago(8);
+    let lines = workload(count, start, 7);
     let wanted =
         |part: &str| !std::env::args().skip(1).any(|a| !a.starts_with('-')) || std::env::args().any(|a| a == part);
     if wanted("correlate") {
         correlate::alone(&lines, start);
+        correlate::edit(ago(31));
     }
     if wanted("http") {
         http::all(&lines);

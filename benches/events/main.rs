@@ -50,8 +50,8 @@ fn workload(count: usize, start: EventTime, days: i64) -> Vec<String> {
             let back = lines.len() - 1 - random.below(lines.len().min(500) as u64) as usize;
             let mut again = lines[back].clone();
             if random.below(3) == 0 {
-                // Less sure by a tenth.
-                let other = [("0.7", "0.6"), ("0.8", "0.7"), ("0.9", "0.8")].into_iter();
+                // Otherwise sure.
+                let other = [("0.7", "0.9"), ("0.8", "0.7"), ("0.9", "0.8")].into_iter();
                 let key = |value| format!("\"confidence\":{value}");
                 let (from, to) = other.map(|(a, b)| (key(a), key(b))).find(|(a, _)| again.contains(a)).expect("one");
                 again = again.replace(&from, &to);

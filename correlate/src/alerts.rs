@@ -2,18 +2,19 @@
 //!
 //! ```text
 //! hours of quality, stations, floor, models → readings ┐
-//! late facts → marks ──────────────────────────────────┴ of a watched kind ⋈ alert rules ┬→ signs → walk per (rule, what) ┐
-//! device statuses → runs ────────────────────────────────────────────────────────────────┘                                ├→ rows
-//! gate_events → blocked visits ⋈ alert rules ─────────────────────────────────────────────────────────────────────────────┘
+//! late facts → marks ──────────────────────────────────┴ of a watched kind → judged by rules ┬→ signs → walk per (rule, what) ┐
+//! device statuses → runs ────────────────────────────────────────────────────────────────────┘                                ├→ rows
+//! gate_events → blocked visits ⋈ alert rules ─────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! A reading is a share as two integers, or how far one distribution is from another as one. A rule makes of it a sign,
-//! bad or good, or nothing: hours with few samples, and those between `clear` and the threshold, change no alert. The
-//! signs of one rule at one camera (or what else it watches) are walked in order, so an hour that changes costs a walk
-//! over the signs of the rules that watch it. Reports of devices become signs in [`devices`]; a blocked visit is an alert
-//! by itself, see [`visits`].
+//! bad or good, or nothing ([`judged`]): hours with few samples, and those between `clear` and the threshold, change no
+//! alert. The signs of one rule at one camera (or what else it watches) are walked in order, so an hour that changes costs
+//! a walk over the signs of the rules that watch it. Reports of devices become signs in [`devices`]; a blocked visit is an
+//! alert by itself, see [`visits`].
 
 mod devices;
+mod judged;
 mod readings;
 mod visits;
 mod words;
@@ -21,8 +22,8 @@ mod words;
 use super::drift::{ModelHour, Reports, Value, Window};
 use super::rules::Rules;
 use crate::rows::Rows;
+use crate::tick::at_close_two;
 use differential_dataflow::hashable::Hashable;
-use gemba_schemas::calendar::Calendar;
 use gemba_schemas::fact::{DeviceStatus, FrameExport};
 use gemba_schemas::id::Name;
 use gemba_schemas::rule::{
@@ -31,6 +32,7 @@ use gemba_schemas::rule::{
 use gemba_schemas::score::Score;
 use gemba_schemas::time::EventTime;
 use gemba_schemas::view::{Alert, FloorHour, GateEvent, QualityHour, StationHour};
+use judged::Judged;
 use readings::Read;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
@@ -76,7 +78,7 @@ enum Part {
     Baseline(BaselineRule),
 }
 
-/// The rule set, once for every shard.
+/// The rule set, once for every shard, and for every worker.
 type RuleSets<'scope> = Rows<'scope, (u64, RuleSet)>;
 
 /// What is watched of an hour: `part` of `whole`.
@@ -260,15 +262,6 @@ fn chosen(set: &RuleSet, kind: AlertKind, source: Name) -> impl Iterator<Item = 
     })
 }
 
-/// What a reading says to the rules of its kind.
-fn signs(set: &RuleSet, (kind, of, hour, reading): Read) -> Vec<(Watch, (EventTime, Sign))> {
-    let signs = chosen(set, kind, of.source).filter_map(|(rule, rules)| {
-        let sign = sign(set, &rule, &reading)?;
-        Some((Watch { of, rule, rules }, (hour, sign)))
-    });
-    signs.collect()
-}
-
 /// What alerts follow from.
 pub struct Sources<'scope> {
     /// Hours of packing.
@@ -294,17 +287,14 @@ pub struct Sources<'scope> {
 /// The view.
 pub fn alerts<'scope>(sources: Sources<'scope>, rules: &Rules<'scope>) -> Rows<'scope, Alert> {
     let sets = rule_sets(rules);
-    let mut calendar = Calendar::default();
-    let readings =
-        readings::watched(readings::readings(&sources), rules)
-            .concat(readings::watched_readings(&sources))
-            .map(|read| (read.1.source.hashed() % SHARDS, read))
-            .join_by_key("Readings that rules judge", sets.clone(), move |_, &(kind, of, ts, reading), set| {
-                match reading {
-                    Reading::LateSession => signs(set, (kind, of, calendar.hour(&set.clock, ts), Reading::Late)),
-                    _ => signs(set, (kind, of, ts, reading)),
-                }
-            });
+    let peers = sets.peers() as u64;
+    let watched = readings::watched(readings::readings(&sources), rules).concat(readings::watched_readings(&sources));
+    let each = sets.clone().filter(move |(shard, _)| *shard < peers);
+    let mut judged = Judged::default();
+    let routes = (|(_, of, ..): &Read| of.source.hashed(), |(worker, _): &(u64, RuleSet)| *worker);
+    let readings = at_close_two((watched, each), "Readings that rules judge", routes, move |reads, sets, out| {
+        judged.step(reads, sets, out);
+    });
     let devices = devices::signs(sources.statuses, sets.clone());
     readings
         .concat(devices)
@@ -317,6 +307,7 @@ pub fn alerts<'scope>(sources: Sources<'scope>, rules: &Rules<'scope>) -> Rows<'
 
 /// All rules and the clock as one row a shard; none without a clock.
 fn rule_sets<'scope>(rules: &Rules<'scope>) -> RuleSets<'scope> {
+    let shards = SHARDS.max(rules.alerts.peers() as u64);
     let clock = rules.clock.clone().map(|clock| ((), Part::Clock(clock)));
     let alerts = rules.alerts.clone().map(|(rule, sum)| ((), Part::Rule(rule.into(), sum)));
     let reports = rules.reports.clone().map(|(rule, sum)| ((), Part::Rule(rule.into(), sum)));
@@ -338,5 +329,5 @@ fn rule_sets<'scope>(rules: &Rules<'scope>) -> RuleSets<'scope> {
                 (RuleSet { rules: rules.clone(), clock: clock.clone(), clock_digest, drift_digest }, 1)
             }));
         })
-        .flat_map(|((), set)| (0..SHARDS).map(move |shard| (shard, set.clone())))
+        .flat_map(move |((), set)| (0..shards).map(move |shard| (shard, set.clone())))
 }

@@ -107,6 +107,7 @@ pub fn drift<'scope>(
     events: Rows<'scope, (ModelHour, Box<Confidences>)>,
     points: Rows<'scope, (TrackKey, Point)>,
     rules: &Rules<'scope>,
+    now: Rows<'scope, EventTime>,
 ) -> Drift<'scope> {
     let peers = points.peers() as u64;
     let clocks = rules.clock.clone().flat_map(move |clock| (0..peers).map(move |worker| (worker, clock.clone())));
@@ -119,13 +120,14 @@ pub fn drift<'scope>(
     let asked = rules
         .reports
         .clone()
-        .map(|(rule, _)| Asked::Kind(rule.alert.kind))
+        .map(|(rule, _)| Asked::Kind(rule.alert.kind, rule.statistic))
         .concat(rules.drift_bounds.clone().map(Asked::Bound));
     let asking = asked.clone().map(|_| Watcher::Windows);
     let asked = asked
         .concatenate([
             rules.baselines.clone().map(Asked::Baseline),
             rules.sealed_reports.clone().map(|sealed| Asked::Sealed(Box::new(sealed))),
+            now.map(Asked::Now),
         ])
         .flat_map(move |asked| (0..peers).map(move |worker| (worker, asked.clone())));
     let watchers = rules

@@ -81,10 +81,11 @@ pub fn of_events<'scope>(
     let (facts, rules) = (Kinds::split(facts.into()), Rules::split(rules.into()));
     let sightings = Sightings::of(facts.reads, facts.motion, &rules);
     let observed = coverage::observed_minutes(facts.coverage);
-    let nobody = Rows::none(observed.scope());
+    let scope = observed.scope();
+    let nobody = Rows::none(scope);
     let seen = productivity::Seen { visits: nobody, observed, badges: sightings.badges, moving: sightings.moving };
     let work = productivity::work(facts.events, seen, &rules);
-    let drift = drift::drift(work.models, facts.points, &rules);
+    let drift = drift::drift(work.models, facts.points, &rules, Rows::none(scope));
     work.rows.concatenate([work.floor.map(ViewRow::from), work.unregistered, drift.rows]).into()
 }
 
@@ -117,7 +118,7 @@ pub fn correlate<'scope>(
     let coverage_hours = coverage::coverage_hours(observed, facts.coverage, facts.faults, rules.clock.clone());
 
     let work = productivity::work(facts.events, seen, &rules);
-    let drift = drift::drift(work.models, facts.points, &rules);
+    let drift = drift::drift(work.models, facts.points, &rules, now.clone());
     let quality = quality::quality(sessions.clone(), facts.reviews, facts.exports.clone(), &rules);
 
     let attendance_days = attendance::attendance_days(facts.marks, &rules, now);

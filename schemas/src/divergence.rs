@@ -24,24 +24,37 @@ pub struct Divergence {
 impl Divergence {
     /// Of these counts from those of the baseline; as many of both.
     pub fn of(current: &[u64], baseline: &[u64]) -> Self {
-        let shares = |counts: &[u64]| -> Vec<f64> {
-            let total = counts.iter().sum::<u64>() + counts.len() as u64;
-            counts.iter().map(|n| (n + 1) as f64 / total as f64).collect()
-        };
-        let (p, q) = (shares(current), shares(baseline));
-        let kl = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * (a / b).ln()).sum::<f64>();
-        let middle: Vec<f64> = p.iter().zip(&q).map(|(p, q)| (p + q) / 2.0).collect();
-        Self { kl: kl(&p, &q), psi: kl(&p, &q) + kl(&q, &p), js: (kl(&p, &middle) + kl(&q, &middle)) / 2.0 }
+        let [kl, psi, js] =
+            [Statistic::Kl, Statistic::Psi, Statistic::Js].map(|statistic| divergence(statistic, current, baseline));
+        Self { kl, psi, js }
     }
+}
 
-    /// One of them in parts per million, to the nearest.
-    pub fn ppm(&self, statistic: Statistic) -> u32 {
-        let value = match statistic {
-            Statistic::Psi => self.psi,
-            Statistic::Kl => self.kl,
-            Statistic::Js => self.js,
-        };
-        // From a float `as` saturates: what rounding left below zero is zero.
-        (value * 1e6).round() as u32
+/// One of them alone.
+fn divergence(statistic: Statistic, current: &[u64], baseline: &[u64]) -> f64 {
+    let total = |counts: &[u64]| (counts.iter().sum::<u64>() + counts.len() as u64) as f64;
+    let (all, base) = (total(current), total(baseline));
+    let pairs = current.iter().zip(baseline);
+    let shares = pairs.map(|(n, m)| ((n + 1) as f64 / all, (m + 1) as f64 / base));
+    let part = |a: f64, b: f64| a * (a / b).ln();
+    match statistic {
+        Statistic::Kl => shares.map(|(p, q)| part(p, q)).sum(),
+        Statistic::Psi => {
+            let (there, back) = shares.fold((0.0, 0.0), |(there, back), (p, q)| (there + part(p, q), back + part(q, p)));
+            there + back
+        }
+        Statistic::Js => {
+            let (one, other) = shares.fold((0.0, 0.0), |(one, other), (p, q)| {
+                let middle = (p + q) / 2.0;
+                (one + part(p, middle), other + part(q, middle))
+            });
+            (one + other) / 2.0
+        }
     }
+}
+
+/// One of them in parts per million, to the nearest.
+pub fn divergence_ppm(statistic: Statistic, current: &[u64], baseline: &[u64]) -> u32 {
+    // From a float `as` saturates: what rounding left below zero is zero.
+    (divergence(statistic, current, baseline) * 1e6).round() as u32
 }

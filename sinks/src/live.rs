@@ -104,17 +104,28 @@ pub struct Live(RwLock<Snapshot>);
 impl Live {
     /// Moves to a tick: `changes` are net, each −1 or +1, and none is of a row that left.
     pub fn advance(&self, tick: Tick, changes: &[(ViewRow, i64)]) {
+        // Before anybody waits for the snapshot.
+        let mut places: Vec<Place> = changes.iter().map(|(row, _)| (row.bucket(), row.key())).collect();
+        // Nearly always the row that takes its place is the one beside it.
+        let is_replaced = |at: usize| {
+            let same = |by: usize| {
+                let row = changes.get(by).filter(|(row, diff)| *diff > 0 && row.kind() == changes[at].0.kind());
+                row.is_some() && places[by] == places[at]
+            };
+            same(at + 1) || at.checked_sub(1).is_some_and(same)
+        };
+        let leaving = (0..changes.len()).filter(|at| changes[*at].1 < 0 && !is_replaced(*at)).collect::<Vec<_>>();
         let mut snapshot = self.write();
         let Snapshot { views, work, .. } = &mut *snapshot;
+        changes.iter().for_each(|(row, diff)| work.change(row, diff.signum()));
         // What comes takes the place of what leaves under its key, and that is then gone already.
-        for (row, _) in changes.iter().filter(|(_, diff)| *diff > 0) {
-            work.change(row, 1);
-            views.entry(row.kind()).or_default().insert((row.bucket(), row.key()), row.clone());
+        for ((row, _), place) in changes.iter().zip(&mut places).filter(|((_, diff), _)| *diff > 0) {
+            views.entry(row.kind()).or_default().insert(std::mem::take(place), row.clone());
         }
-        for (row, _) in changes.iter().filter(|(_, diff)| *diff < 0) {
-            work.change(row, -1);
+        for at in leaving {
+            let row = &changes[at].0;
             if let Some(rows) = views.get_mut(&row.kind())
-                && let Entry::Occupied(entry) = rows.entry((row.bucket(), row.key()))
+                && let Entry::Occupied(entry) = rows.entry(std::mem::take(&mut places[at]))
                 && entry.get() == row
             {
                 entry.remove();

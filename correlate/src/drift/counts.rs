@@ -28,10 +28,12 @@ impl Counts {
         self.plus(other, 1);
     }
 
-    /// Without others.
-    pub fn less(&self, other: &Self) -> Self {
+    /// Without others, if there are some.
+    pub fn less(&self, other: Option<&Self>) -> Self {
         let mut less = self.clone();
-        less.plus(other, -1);
+        if let Some(other) = other {
+            less.plus(other, -1);
+        }
         less
     }
 

@@ -25,63 +25,63 @@ impl Weight {
     }
 }
 
-/// The requests that the hours of a source make, in order.
-pub fn requests(
-    source: Name,
-    bound: &DriftBoundRule,
-    baseline: Option<BaselineRule>,
-    hours: impl Iterator<Item = (EventTime, Weight)>,
-) -> Vec<RetrainRequest> {
-    let mut asked = Vec::new();
-    let mut run: Vec<(EventTime, Weight)> = Vec::new();
-    for (hour, weight) in hours {
-        if weight.psi() > u32::from(bound.max_psi.0) * 100 {
-            run.push((hour, weight));
-        } else {
-            asked.extend(request(source, bound, baseline, &run));
-            run.clear();
-        }
-    }
-    asked.extend(request(source, bound, baseline, &run));
-    asked
+/// Hours in a row that are too far from the baseline, enough of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    from: EventTime,
+    to: EventTime,
+    hours: u32,
+    /// The greatest indexes.
+    types: u32,
+    confidences: u32,
+    /// Reports in these hours, and the sum of their confidences.
+    reports: u64,
+    sum: u64,
 }
 
-/// The request that a run of hours makes, if it is long enough.
-fn request(
-    source: Name,
-    bound: &DriftBoundRule,
-    baseline: Option<BaselineRule>,
-    run: &[(EventTime, Weight)],
-) -> Option<RetrainRequest> {
-    let (first, last) = (run.first()?, run.last()?);
-    if run.len() < bound.sustained as usize {
-        return None;
+/// The runs among the hours of a source, in order.
+pub fn runs(bound: &DriftBoundRule, hours: impl Iterator<Item = (EventTime, Weight)>) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    let mut under_way = false;
+    for (hour, weight) in hours {
+        let beyond = weight.psi() > u32::from(bound.max_psi.0) * 100;
+        let Weight { types, confidences, reports, sum } = weight;
+        match runs.last_mut() {
+            Some(run) if beyond && under_way => {
+                run.to = hour;
+                run.hours += 1;
+                (run.types, run.confidences) = (run.types.max(types), run.confidences.max(confidences));
+                (run.reports, run.sum) = (run.reports + reports, run.sum + sum);
+            }
+            _ if beyond => runs.push(Run { from: hour, to: hour, hours: 1, types, confidences, reports, sum }),
+            _ => {}
+        }
+        under_way = beyond;
     }
-    let (samples, sum) = run.iter().fold((0, 0), |(n, s), (_, w)| (n + w.reports, s + w.sum));
-    let [types, confidences] =
-        [|w: &Weight| w.types, |w: &Weight| w.confidences].map(|of| run.iter().map(|(_, w)| of(w)).max().unwrap_or(0));
+    runs.retain(|run| run.hours >= bound.sustained);
+    runs
+}
+
+/// What a run asks for.
+pub fn request(source: Name, bound: &DriftBoundRule, baseline: Option<BaselineRule>, run: &Run) -> RetrainRequest {
+    let Run { from, to, hours, types, confidences, reports: samples, sum } = *run;
     let what = if types >= confidences { "event types" } else { "confidences" };
     let worst = types.max(confidences);
     let most = u32::from(bound.max_psi.0) * 100;
     let rules = [Some(Rule::DriftBound(*bound)), baseline.map(Rule::Baseline)];
     let psi = |ppm: u32| format!("{}.{:04}", (ppm + 50) / 1_000_000, (ppm + 50) % 1_000_000 / 100);
-    Some(RetrainRequest {
+    RetrainRequest {
         source,
         event_type: Name::EMPTY,
         model: Name::EMPTY,
         model_version: Name::EMPTY,
-        from_hour: first.0,
-        to_hour: last.0,
-        hours: run.len() as u32,
+        from_hour: from,
+        to_hour: to,
+        hours,
         samples,
         confidence: Score((sum / samples.max(1)) as u16),
         priority: Name::new(if worst > 2 * most { "high" } else { "normal" }),
-        reason: format!(
-            "PSI of {what} up to {} above {} in {} hours of {samples} reports",
-            psi(worst),
-            psi(most),
-            run.len()
-        ),
+        reason: format!("PSI of {what} up to {} above {} in {hours} hours of {samples} reports", psi(worst), psi(most)),
         rules: digest(rules.iter().flatten()),
-    })
+    }
 }

@@ -58,13 +58,25 @@ fn counting() -> Rule {
     })
 }
 
-fn derive(facts: Vec<Fact>, more: Vec<Rule>) -> Vec<ViewRow> {
+/// The rows at the last of these instants, each of which is now for a tick.
+fn derive_at(facts: Vec<Fact>, more: Vec<Rule>, nows: &[EventTime]) -> Vec<ViewRow> {
     let rules = [vec![clock(), counting()], more].concat();
-    run(vec![(facts.into_iter().map(|f| (f, 1)).collect(), rules.into_iter().map(|r| (r, 1)).collect(), vec![])])
+    let first =
+        (facts.into_iter().map(|f| (f, 1)).collect(), rules.into_iter().map(|r| (r, 1)).collect(), vec![(nows[0], 1)]);
+    let later = nows.windows(2).map(|pair| (vec![], vec![], vec![(pair[0], -1), (pair[1], 1)]));
+    run(std::iter::once(first).chain(later).collect())
+}
+
+fn derive(facts: Vec<Fact>, more: Vec<Rule>) -> Vec<ViewRow> {
+    derive_at(facts, more, &[hours(1_000)])
 }
 
 fn alerts(facts: Vec<Fact>, rules: Vec<Rule>) -> Vec<Alert> {
-    let rows = derive(facts, rules).into_iter();
+    alerts_at(facts, rules, &[hours(1_000)])
+}
+
+fn alerts_at(facts: Vec<Fact>, rules: Vec<Rule>, nows: &[EventTime]) -> Vec<Alert> {
+    let rows = derive_at(facts, rules, nows).into_iter();
     let mut alerts: Vec<_> = rows.filter_map(|r| if let ViewRow::Alert(a) = r { Some(*a) } else { None }).collect();
     alerts.sort_by_key(|a| a.opened);
     alerts
@@ -186,6 +198,20 @@ fn too_few_and_too_many_reports_an_hour_are_alerts_of_their_own() {
     assert_eq!(shape(&found), [(0, Some(7), 5, false), (7, Some(8), 100, false)]);
     assert_eq!(found[0].message, "3 reports in an hour: 0.05 a minute, below 0.10 a minute.");
     assert_eq!(found[1].message, "60 reports in an hour: 1.00 a minute, above 0.80 a minute.");
+}
+
+#[test]
+fn an_hour_under_way_has_no_rate() {
+    let alerts = |nows: &[EventTime]| {
+        let rules = vec![alert(AlertKind::ReportRate, 10, 20, None, false)];
+        shape(&alerts_at([working(0, 3), working(1, 3), working(7, 60)].concat(), rules, nows))
+    };
+    let just = Micros(1);
+    assert_eq!(alerts(&[hours(1) - just]), []);
+    assert_eq!(alerts(&[hours(1)]), [(0, None, 5, false)]);
+    assert_eq!(alerts(&[hours(1) - just, hours(8) - just]), [(0, None, 5, false)]);
+    assert_eq!(alerts(&[hours(1), hours(8)]), [(0, Some(7), 5, false)]);
+    assert_eq!(alerts(&[hours(8), hours(1) - just]), [], "now may be taken back");
 }
 
 #[test]

@@ -23,7 +23,7 @@ row! {
     /// are there in either (high is bad; `min_samples`: reports in the 24 hours, and as many in the baseline). The baseline is
     /// the 720 hours before the 24, or the hours that begin in the dates that `[drift]` pins; then only hours after these have
     /// a value. Of `working_share` `working` / (`working` + `idle` + `absent`) in the 24 hours (`min_samples`: these reports),
-    /// of `report_rate` the reports of the hour / 60; a low and a high value of these two are alerts by themselves. Of
+    /// of `report_rate` the reports of an hour that is over / 60; a low and a high value of these two are alerts by themselves. Of
     /// `device_offline` no hours but the device's reports in `device_status`, whose values are 0 (online), 0.5 (degraded) and
     /// 1 (offline; high is bad), and of those with one `ts` the last by `received_at`, then `id`. An alert opens at the first
     /// whose value is beyond the threshold, and is resolved by the first later one whose value is at `clear` or on its good

@@ -46,7 +46,7 @@ WITH last_report AS (
     -- Sixty times a hundred of an hour are one hundredth of a report a minute, of which a value has 10 000.
     SELECT source, '', 'report_rate', t, reports, 6000, 1, reports, reports || ' reports in an hour: ',
            (SELECT digest FROM digest_clock), NULL, reports
-    FROM source_hour
+    FROM source_hour WHERE t + 3600000000 <= (SELECT max(ts) FROM now_at)
 ), came_late AS (
     SELECT 'export_success' AS kind, camera, '' AS subject, hour_of(epoch_us(session)) AS t
     FROM frame_export WHERE late_by(received_at, ts) > 3600000000

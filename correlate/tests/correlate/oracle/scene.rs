@@ -33,6 +33,11 @@ impl Random {
     pub fn pick<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len() as i64) as usize]
     }
+    /// When a client's fact arrived: now and then at the horizon, or just beyond it.
+    pub fn arrival(&mut self, ts: EventTime, usual: EventTime) -> EventTime {
+        let horizon = Micros(35 * 86_400_000_000);
+        if self.one_in(30) { ts + horizon + Micros(self.below(2)) } else { usual }
+    }
 }
 
 /// Zone, daily reset in minutes, and the instant (s since the epoch) around which the scene lies.

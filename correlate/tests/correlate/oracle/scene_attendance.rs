@@ -77,7 +77,7 @@ pub fn facts(random: &mut Random, rules: &[Rule], base: i64, size: usize) -> Vec
         let id = FactId::of("attendance_mark", employee, Generation(0), &[&n.to_le_bytes()]);
         let mark = AttendanceMark {
             id,
-            received_at: ts + Micros(n),
+            received_at: random.arrival(ts, ts + Micros(n)),
             ts,
             employee,
             kind,

@@ -46,7 +46,8 @@ pub fn facts(random: &mut Random, base: i64, size: usize, facts: &[Fact]) -> Vec
             let name: Name = camera.into();
             let id = FactId::of("client", name, Generation(0), &[&n.to_le_bytes()]);
             let ts = session + Micros::from_secs(random.below(3) * 40_000);
-            let received_at = arrival(random, base);
+            let usual = arrival(random, base);
+            let received_at = random.arrival(ts, usual);
             found.push(if random.one_in(2) {
                 let outcome = random.pick(ReviewOutcome::ALL);
                 let reviewer = random.pick(&["eve", "model"]).into();
@@ -63,7 +64,8 @@ pub fn facts(random: &mut Random, base: i64, size: usize, facts: &[Fact]) -> Vec
             // Twenty minutes apart for two days, so that some are of one instant; some of these arrived together, too. Those
             // of the first day arrived late.
             let ts = EventTime((base + (random.below(144) - 72) * 1200) * 1_000_000);
-            let received_at = arrival(random, base);
+            let usual = arrival(random, base);
+            let received_at = random.arrival(ts, usual);
             let state =
                 random.pick(&[DeviceState::Online, DeviceState::Degraded, DeviceState::Offline, DeviceState::Offline]);
             let detail = random.pick(&["", "no answer"]).into();

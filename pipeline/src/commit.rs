@@ -41,7 +41,7 @@ use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::rule::Rule;
 use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::{ViewKind, ViewRow};
-use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Kept, Lake, Live, SealedDay, SinkError, Store};
+use gemba_sinks::{Entry, Epoch, EpochRow, Journal, Kept, Lake, Listed, Live, SealedDay, SinkError, Store};
 use marks::LastMarks;
 use pinned::SealedReports;
 use slot::Slot;
@@ -74,6 +74,8 @@ pub struct Committer {
     /// Digests of the rules, each from a tick on.
     rules_from: Vec<(Tick, Name)>,
     site_text: String,
+    /// Since when plates are on the site's lists.
+    listed: Listed,
     live: Option<Arc<Live>>,
     outbox: Outbox,
     asked: VecDeque<Asked>,
@@ -149,6 +151,7 @@ impl Committer {
         let tick = last_epoch.as_ref().map(|e| e.tick).max(lake.epoch().map(|e| e.tick));
         Ok(Self {
             kept: lake.kept(),
+            listed: lake.listed()?,
             left: Kept::default(),
             lake_now: lake.epoch().map(|e| e.now),
             sealing: VecDeque::new(),

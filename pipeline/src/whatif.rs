@@ -1,5 +1,6 @@
 //! What other rules would change: both sets of rules in one dataflow over the same stored facts, nothing written.
 
+use crate::clock;
 use crate::commit::pinned::SealedReports;
 use differential_dataflow::input::InputSession;
 use gemba_correlate::correlate;
@@ -29,7 +30,9 @@ pub fn what_if(lake: &Path, before: Vec<Rule>, after: Vec<Rule>) -> Result<Vec<V
         Ok(())
     };
     lake.facts(&mut take)?;
-    let of = |rules: Vec<Rule>| -> Result<Vec<Rule>, SinkError> {
+    let listed = lake.listed()?;
+    let of = |mut rules: Vec<Rule>| -> Result<Vec<Rule>, SinkError> {
+        listed.clone().stamp(&mut rules, clock::now());
         let sealed = SealedReports::of(&lake, &rules)?;
         Ok(rules.into_iter().chain(sealed.rules()).collect())
     };

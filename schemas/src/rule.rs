@@ -234,7 +234,7 @@ pub struct HolidayRule {
 pub struct GateRule {
     /// A read counts if its confidence is above this.
     pub min_confidence: Score,
-    /// Reads that make a visit an event.
+    /// Reads of one plate that make a visit an event.
     pub agree: u32,
     /// Confidence from which a single read is enough.
     pub sure: Score,
@@ -274,7 +274,7 @@ pub struct PlateRule {
     pub from: Option<EventTime>,
     /// First instant at which it no longer holds; `None`: never.
     pub until: Option<EventTime>,
-    /// When it was put on the list; `None`: before all.
+    /// When it was put on the list, as the site says or as it was first seen there; `None`: before all.
     pub added: Option<EventTime>,
 }
 

@@ -96,7 +96,7 @@ fn parse_plain(text: &[u8]) -> Option<EventTime> {
     let micros = match fraction {
         [] => 0,
         [b'.', part @ ..] => {
-            let scale = *[0, 100_000, 10_000, 1_000, 100, 10, 1].get(part.len())?;
+            let scale = *[100_000, 10_000, 1_000, 100, 10, 1].get(part.len().checked_sub(1)?)?;
             part.iter()
                 .try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte & 0xF)))?
                 * scale

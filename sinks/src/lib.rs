@@ -37,7 +37,7 @@ pub use error::SinkError;
 pub use files::Damage;
 pub use journal::{DamagedRange, Entry, Journal, Withdrawal};
 pub use lake::{
-    Amount, DiffOptions, EventRange, FinalRows, Kept, Lake, Leaving, MOST_WITHDRAWN, Publish, SealedDay, ViewDiff,
+    Amount, DiffOptions, EventRange, FinalRows, Kept, Lake, Leaving, Listed, MOST_WITHDRAWN, Publish, SealedDay, ViewDiff,
     diff, diff_with, query, query_as_of,
 };
 pub use live::{Live, RowRange};

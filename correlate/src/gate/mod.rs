@@ -1,14 +1,16 @@
 //! `gate_events` and `gate_read_hours`: which plates came to a gate, and what became of the reads.
 //!
 //! ```text
-//! plate reads ⋈ gate, formats, clock ┬ refused ───────────────────────────────────────┐
-//!                                    └ plate → runs per hour → visits of a plate ┬────┴→ gate_read_hours
-//!                                                       listed plates ⋈ events ──┴──────→ gate_events
+//! plate reads ⋈ gate, formats, clock ┬ refused ────────────────────────────────────────────────┐
+//!                                    └ plate → runs per hour → runs of a plate ┬ misreads ─┬───┴→ gate_read_hours
+//!                                                            listed plates ⋈ ──┴ visits ───┴────→ gate_events
 //! ```
 //!
-//! Runs of one hour merge with those of the next by the same rule, and merging is associative, so a visit does not
-//! depend on where hours begin. A read costs its hour, and then the chain of its plate's runs at its camera.
+//! Runs of one hour merge with those of the next by the same rule, and merging is associative, so a run does not
+//! depend on where hours begin. A read costs its hour, and then the chain of its plate's runs at its camera; see
+//! [`misreads`] for what runs of nearly the same plate come to.
 
+mod misreads;
 mod plate;
 
 use super::rules::Rules;
@@ -52,6 +54,9 @@ struct Agreement {
     rules: Name,
 }
 
+/// A run of a plate.
+type Visit = (Lane, Run);
+
 /// One plate at one camera.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Lane {
@@ -77,13 +82,15 @@ enum Sight {
     Plate(Lane),
 }
 
-/// Reads without a long gap. Ordered by time.
+/// Reads of a plate without a long gap. Ordered by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Run {
     first: EventTime,
     last: EventTime,
     reads: u32,
     best: Score,
+    /// Sum of the confidences.
+    total: u64,
     /// Whether a read came late.
     late: bool,
 }
@@ -94,20 +101,48 @@ impl Run {
         self.last = self.last.max(next.last);
         self.reads = self.reads.saturating_add(next.reads);
         self.best = self.best.max(next.best);
+        self.total = self.total.saturating_add(next.total);
         self.late |= next.late;
     }
 
-    fn is_event(&self, agreement: &Agreement) -> bool {
+    fn is_confirmed(&self, agreement: &Agreement) -> bool {
         self.reads >= agreement.agree || self.best >= agreement.sure
     }
 }
 
-/// What comes of the runs of a lane.
+/// What comes of the reads of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Finding {
-    Event(Run),
-    /// Reads of an hour's run that starts at that instant, and whether they belong to an event.
-    Share(EventTime, EventTime, u32, bool),
+    Run(Run),
+    Share(Share),
+}
+
+/// The part of a run that lies in an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Share {
+    /// Start of the run.
+    run: EventTime,
+    confirmed: bool,
+    hour: EventTime,
+    /// Start of the part.
+    first: EventTime,
+    reads: u32,
+}
+
+impl Share {
+    /// What the reads are, where they are no misreads.
+    fn outcome(&self) -> ReadOutcome {
+        if self.confirmed { ReadOutcome::Accepted } else { ReadOutcome::Unconfirmed }
+    }
+}
+
+/// What is said of a visit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Said {
+    Came,
+    /// So many misreads of it.
+    Misread(u32),
+    Listed(PlateRule, Name),
 }
 
 type Counted = ((Name, EventTime, ReadOutcome), Name);
@@ -183,34 +218,61 @@ pub fn gate<'scope>(reads: Rows<'scope, PlateRead>, rules: &Rules<'scope>) -> Ga
         .reduce_by_key("Reads of a plate in an hour", |(lane, _), reads, out| {
             let runs = reads.iter().map(|((ts, confidence, late), n)| {
                 let reads = u32::try_from(*n).unwrap_or(0);
-                Run { first: *ts, last: *ts, reads, best: *confidence, late: *late }
+                let total = u64::from(reads) * u64::from(confidence.0);
+                Run { first: *ts, last: *ts, reads, best: *confidence, total, late: *late }
             });
             out.extend(merge(runs, lane.agreement.gap).into_iter().map(|run| (run, 1)));
         })
         .map(|((lane, hour), run)| (lane, (run, hour)))
-        .reduce_by_key("Visits of a plate", |lane, parts, out| {
-            let visits = merge(parts.iter().map(|((run, _), _)| *run), lane.agreement.gap);
-            let mut parts = parts.iter().map(|((run, hour), _)| (run, *hour)).peekable();
-            for visit in visits {
-                let event = visit.is_event(&lane.agreement);
-                while let Some((run, hour)) = parts.next_if(|(run, _)| run.first <= visit.last) {
-                    out.push((Finding::Share(hour, run.first, run.reads, event), 1));
+        .reduce_by_key("Runs of a plate", |lane, parts, out| {
+            let runs = merge(parts.iter().map(|((run, _), _)| *run), lane.agreement.gap);
+            let mut parts = parts.iter().map(|((part, hour), _)| (part, *hour)).peekable();
+            for run in runs {
+                let confirmed = run.is_confirmed(&lane.agreement);
+                while let Some((part, hour)) = parts.next_if(|(part, _)| part.first <= run.last) {
+                    let share = Share { run: run.first, confirmed, hour, first: part.first, reads: part.reads };
+                    out.push((Finding::Share(share), 1));
                 }
-                if event {
-                    out.push((Finding::Event(visit), 1));
-                }
+                out.push((Finding::Run(run), 1));
             }
         });
-    let shares = findings.clone().explode(|(lane, finding)| {
-        let Finding::Share(hour, _, reads, event) = finding else { return None };
-        let outcome = if event { ReadOutcome::Accepted } else { ReadOutcome::Unconfirmed };
-        Some((((lane.camera, hour, outcome), lane.agreement.rules), reads as isize))
+    let shares = findings.clone().flat_map(|(lane, finding)| match finding {
+        Finding::Share(share) => Some((lane, share)),
+        Finding::Run(_) => None,
     });
-    let events = findings.flat_map(|(lane, finding)| match finding {
-        Finding::Event(visit) => Some((lane, visit)),
-        Finding::Share(..) => None,
+    let runs = findings.flat_map(|(lane, finding)| match finding {
+        Finding::Run(run) => Some((lane, run)),
+        Finding::Share(_) => None,
     });
-    Gate { events: listed(events, rules), hours: hours(refused.concat(shares)) }
+    let known = rules.plates.clone().map(|(entry, _)| entry.plate);
+    let misreads = misreads::misreads(runs.clone(), known);
+    let counted = refused.concat(outcomes(shares, misreads.clone()));
+    Gate { events: listed(visits(runs, misreads.clone()), misreads, rules), hours: hours(counted) }
+}
+
+/// Confirmed runs that are no misreads.
+fn visits<'scope>(runs: Rows<'scope, Visit>, misreads: Rows<'scope, (Visit, Visit)>) -> Rows<'scope, Visit> {
+    let misread = misreads.explode(|(run, _)| [(run, -1)]);
+    runs.concat(misread).filter(|(lane, run)| run.is_confirmed(&lane.agreement))
+}
+
+/// What became of the reads of runs, each read once.
+fn outcomes<'scope>(
+    shares: Rows<'scope, (Lane, Share)>,
+    misreads: Rows<'scope, (Visit, Visit)>,
+) -> Rows<'scope, Counted> {
+    let counted = |lane: Lane, share: &Share, outcome| ((lane.camera, share.hour, outcome), lane.agreement.rules);
+    let misreads = misreads.map(|((lane, run), _)| ((lane, run.first), ()));
+    let misread = misreads.join_by_key(
+        "Shares of misreads",
+        shares.clone().map(|(lane, share)| ((lane, share.run), share)),
+        |(lane, _), (), share| [(lane.clone(), *share)],
+    );
+    let moved = misread.explode(move |(lane, share)| {
+        let reads = share.reads as isize;
+        [(counted(lane.clone(), &share, share.outcome()), -reads), (counted(lane, &share, ReadOutcome::Misread), reads)]
+    });
+    shares.explode(move |(lane, share)| [(counted(lane, &share, share.outcome()), share.reads as isize)]).concat(moved)
 }
 
 /// The gate with its formats and clock: one row; none without a gate or a clock.
@@ -234,39 +296,52 @@ fn hours<'scope>(reads: Rows<'scope, Counted>) -> Rows<'scope, GateReadHour> {
         .map(|(_, row)| row)
 }
 
-/// The events with what the lists say of them.
-fn listed<'scope>(events: Rows<'scope, (Lane, Run)>, rules: &Rules<'scope>) -> Rows<'scope, (GateEvent, bool)> {
+/// The visits with their misreads and what the lists say of them.
+fn listed<'scope>(
+    visits: Rows<'scope, Visit>,
+    misreads: Rows<'scope, (Visit, Visit)>,
+    rules: &Rules<'scope>,
+) -> Rows<'scope, (GateEvent, bool)> {
     let entries = rules.plates.clone().map(|(entry, sum)| (entry.plate.clone(), (entry, sum)));
-    let holding = events.clone().map(|(lane, visit)| (lane.plate.clone(), (lane, visit))).join_by_key(
+    let holding = visits.clone().map(|(lane, visit)| (lane.plate.clone(), (lane, visit))).join_by_key(
         "Plates on lists",
         entries,
         |_, (lane, visit), (entry, sum)| {
             let from = entry.from.is_none_or(|from| from <= visit.first);
             let holds = from && entry.until.is_none_or(|until| visit.first < until);
-            holds.then(|| ((lane.clone(), *visit), Some((entry.clone(), *sum))))
+            holds.then(|| ((lane.clone(), *visit), Said::Listed(entry.clone(), *sum)))
         },
     );
-    events
-        .map(|event| (event, None))
+    visits
+        .map(|visit| (visit, Said::Came))
+        .concat(misreads.map(|((_, run), of)| (of, Said::Misread(run.reads))))
         .concat(holding)
-        .reduce_by_key("Status of a gate event", |(lane, visit), entries, out| {
-            let entries = entries.iter().filter_map(|(entry, _)| entry.as_ref());
+        .reduce_by_key("Status of a gate event", |(lane, visit), said, out| {
+            let misread = said.iter().map(|(said, n)| match said {
+                Said::Misread(reads) => reads.saturating_mul(u32::try_from(*n).unwrap_or(0)),
+                _ => 0,
+            });
+            let entries = said.iter().filter_map(|(said, _)| match said {
+                Said::Listed(entry, sum) => Some((entry, *sum)),
+                _ => None,
+            });
             // The last two only make the choice unique.
             let first = entries
                 .min_by_key(|(entry, _)| (entry.list, entry.added, entry.reason.as_str(), entry.from, entry.until));
-            out.push(((event(lane, visit, first), visit.late), 1));
+            out.push(((event(lane, visit, misread.fold(0, u32::saturating_add), first), visit.late), 1));
         })
         .map(|(_, row)| row)
 }
 
-fn event(lane: &Lane, visit: &Run, entry: Option<&(PlateRule, Name)>) -> GateEvent {
+fn event(lane: &Lane, visit: &Run, misread: u32, entry: Option<(&PlateRule, Name)>) -> GateEvent {
     GateEvent {
         camera: lane.camera,
         plate: lane.plate.clone(),
         arrived: visit.first,
         left: visit.last,
         stay_us: visit.last - visit.first,
-        reads: visit.reads,
+        reads: visit.reads.saturating_add(misread),
+        agreeing: visit.reads,
         confidence: visit.best,
         format: lane.format,
         status: entry.map_or(GateStatus::Unknown, |(entry, _)| match entry.list {
@@ -275,6 +350,6 @@ fn event(lane: &Lane, visit: &Run, entry: Option<&(PlateRule, Name)>) -> GateEve
         }),
         reason: entry.map_or_else(String::new, |(entry, _)| entry.reason.clone()),
         retroactive: entry.is_some_and(|(entry, _)| entry.added > Some(visit.first)),
-        rules: entry.map_or(lane.agreement.rules, |(_, sum)| joined([lane.agreement.rules, *sum])),
+        rules: entry.map_or(lane.agreement.rules, |(_, sum)| joined([lane.agreement.rules, sum])),
     }
 }

@@ -23,7 +23,7 @@ use gemba_schemas::fact::Fact;
 use gemba_schemas::id::FactId;
 use gemba_schemas::rule::Rule;
 use gemba_schemas::time::EventTime;
-use gemba_schemas::view::{ViewKind, ViewRow};
+use gemba_schemas::view::{ReadOutcome, ViewKind, ViewRow};
 use proptest::prelude::*;
 use scene::Scene;
 use std::collections::BTreeMap;
@@ -186,4 +186,21 @@ fn oracle_sees_alerts() {
         // Sessions are seen by cameras, which never come late.
         assert_eq!(seen.contains(&(*kind, true)), kind.as_str() != "empty_rate", "late {kind}: {seen:?}");
     }
+}
+
+/// The scenes do have misreads, of confirmed runs too, and runs that could be some and are none.
+#[test]
+fn oracle_sees_misreads() {
+    let (mut with, mut without, mut hours) = (0, 0, 0);
+    for seed in 0..4 {
+        for row in derive(&Scene::new(seed, 8).steps(1), 1).keys() {
+            match row {
+                ViewRow::GateEvent(row) if row.reads > row.agreeing => with += 1,
+                ViewRow::GateEvent(_) => without += 1,
+                ViewRow::GateReadHour(row) if row.outcome == ReadOutcome::Misread => hours += row.reads,
+                _ => {}
+            }
+        }
+    }
+    assert!(with > 40 && without > 40 && hours > with, "{with} visits with misreads, {without} without, {hours}");
 }

@@ -123,6 +123,76 @@ fn two_reads_that_agree_or_a_sure_one_make_an_event() {
     );
 }
 
+/// Plate, reads of it, reads in all, status.
+type Visit = (String, u32, u32, GateStatus);
+
+/// One vehicle, read at 0, 1 and 4 s, and whatever else is read. The lists hold no longer; they make plates known.
+fn visits(more: &[(&str, i64, u16)], lists: &[(&str, PlateList)]) -> (Vec<Visit>, Vec<(ReadOutcome, u64)>) {
+    let own = [("MH12AB1234", 0, 9000), ("MH12AB1234", 1, 9100), ("MH12AB1234", 4, 9000)];
+    let facts: Vec<_> = own.iter().chain(more).map(|&(text, at, confidence)| read(text, at, confidence)).collect();
+    let mut rules = rules(&[("india", INDIA)]);
+    rules.extend(lists.iter().map(|&(plate, list)| {
+        let (plate, reason) = (plate.to_owned(), String::new());
+        Rule::Plate(PlateRule { plate, list, reason, from: None, until: Some(s(-1)), added: None })
+    }));
+    let rows = once(facts, rules, s(0));
+    let (mut visits, mut outcomes) = (Vec::new(), Vec::new());
+    for row in rows {
+        match row {
+            ViewRow::GateEvent(e) => visits.push((e.plate, e.agreeing, e.reads, e.status)),
+            ViewRow::GateReadHour(h) => outcomes.push((h.outcome, h.reads)),
+            _ => {}
+        }
+    }
+    visits.sort();
+    outcomes.sort();
+    (visits, outcomes)
+}
+
+fn visit(plate: &str, agreeing: u32, reads: u32) -> Visit {
+    (plate.to_owned(), agreeing, reads, GateStatus::Unknown)
+}
+
+#[test]
+fn a_misread_belongs_to_the_vehicle_however_sure_it_is() {
+    // Three of four reads agree; the one with an 8 for the 3 is no vehicle of its own, not even at 0.975.
+    let (visits, outcomes) = visits(&[("MH12AB1284", 2, 9750)], &[]);
+    assert_eq!(visits, [visit("MH12AB1234", 3, 4)]);
+    assert_eq!(outcomes, [(ReadOutcome::Accepted, 3), (ReadOutcome::Misread, 1)]);
+}
+
+#[test]
+fn two_characters_or_a_long_time_apart_are_two_vehicles() {
+    let all = |more: &[(&str, i64, u16)]| visits(more, &[]).0;
+    let own = || visit("MH12AB1234", 3, 3);
+    assert_eq!(all(&[("MH12AB1285", 2, 9750)]), [own(), visit("MH12AB1285", 1, 1)]);
+    assert_eq!(all(&[("MH12A1234", 2, 9750)]), [visit("MH12A1234", 1, 1), own()]);
+    // 60 s after the last is the same visit, 61 s is none.
+    assert_eq!(all(&[("MH12AB1284", 64, 9750)]), [visit("MH12AB1234", 3, 4)]);
+    assert_eq!(all(&[("MH12AB1284", 65, 9750)]), [own(), visit("MH12AB1284", 1, 1)]);
+}
+
+#[test]
+fn a_plate_on_a_list_is_no_misread_even_before_and_after_it_holds() {
+    let both = [visit("MH12AB1234", 3, 3), visit("MH12AB1284", 1, 1)];
+    assert_eq!(visits(&[("MH12AB1284", 2, 9750)], &[("MH12AB1284", PlateList::Blocked)]).0, both);
+    let two = [("MH12AB1234", PlateList::Authorized), ("MH12AB1284", PlateList::Blocked)];
+    assert_eq!(visits(&[("MH12AB1284", 2, 9750)], &two).0, both);
+    // The other way round it attracts as any plate does.
+    let (visits, _) = visits(&[("MH12AB1284", 2, 9750)], &[("MH12AB1234", PlateList::Authorized)]);
+    assert_eq!(visits, [visit("MH12AB1234", 3, 4)]);
+}
+
+#[test]
+fn a_misread_has_no_misreads() {
+    // …84 is next to …34 and goes to it; …85 and …86 are next to …84, and two characters from …34. …85 stays by itself, and
+    // …86 finds nobody who would have it: the one read of it counts for nothing.
+    let more = [("MH12AB1284", 2, 9000), ("MH12AB1284", 3, 9000), ("MH12AB1285", 3, 9800), ("MH12AB1286", 3, 9000)];
+    let (visits, outcomes) = visits(&more, &[]);
+    assert_eq!(visits, [visit("MH12AB1234", 3, 5), visit("MH12AB1285", 1, 1)]);
+    assert_eq!(outcomes, [(ReadOutcome::Accepted, 4), (ReadOutcome::Unconfirmed, 1), (ReadOutcome::Misread, 2)]);
+}
+
 #[test]
 fn blocked_wins_within_its_time_and_late_entries_are_told() {
     let facts: Vec<_> = [0, 1000, 2000, 3000].map(|at| read("KA01AB1234", at, 9900)).into();

@@ -1,11 +1,12 @@
 //! `gemba rebuild`: the store set aside and derived again from lake and journal.
 
 use super::replay;
+use crate::clock;
 use crate::engine::{self, EngineError, Options};
 use crate::footage::Speed;
 use clap::Args;
 use gemba_schemas::rule;
-use gemba_sinks::{DirLock, Store};
+use gemba_sinks::{DirLock, Lake, Store};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,10 +63,15 @@ pub fn run(args: Rebuild) -> anyhow::Result<ExitCode> {
         site_text,
         serving: None,
     };
+    let lake = options.paths.lake.clone();
     let summary = replay::replay((&site, &args.site), options, None, true)?;
+    let mut rules = site.rules();
+    // As the run has just kept it.
+    let mut listed = Lake::open_read(&lake).and_then(|lake| lake.listed()).map_err(EngineError::from)?;
+    listed.stamp(&mut rules, clock::now());
     let rebuilt = Rebuilt {
         equal: before.as_ref().is_some_and(|e| e.digest == summary.digest),
-        same_rules: before.as_ref().is_some_and(|e| e.rules == rule::digest(&site.rules()).as_str()),
+        same_rules: before.as_ref().is_some_and(|e| e.rules == rule::digest(&rules).as_str()),
         before: before.map(|e| e.digest),
         after: summary.digest,
         set_aside: aside.into_iter().filter_map(|d| d.quarantined).collect(),

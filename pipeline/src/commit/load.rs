@@ -3,6 +3,7 @@
 use super::marks::LastMarks;
 use super::pinned::SealedReports;
 use super::{Committer, send_feed};
+use crate::clock;
 use crate::worker::Feed;
 use gemba_schemas::fact::{Coverage, Fact};
 use gemba_schemas::id::{FactId, Generation, Name};
@@ -32,7 +33,9 @@ pub struct Loaded {
 impl Committer {
     /// Feeds every stored fact and then the rules to correlate, and brings the store to what follows
     /// from them. Nothing is written when the store says the same already.
-    pub fn load(&mut self, rules: Vec<Rule>) -> Result<Loaded, SinkError> {
+    pub fn load(&mut self, mut rules: Vec<Rule>) -> Result<Loaded, SinkError> {
+        self.listed.stamp(&mut rules, clock::now());
+        self.listed.keep()?;
         let mut tick = self.tick;
         let mut loaded = Loaded::default();
         let (lake, journal) = (self.lake.here()?, &self.journal);

@@ -123,6 +123,7 @@ impl Committer {
         let taken = self.unpublished.take(through);
         self.reopened = self.store.reopened();
         self.progress.publishing.store(true, Relaxed);
+        self.keep_listed();
         self.lake.depart(Job { pinned, taken, site: self.site_text.clone() })?;
         Ok(true)
     }

@@ -16,13 +16,13 @@ pub struct Gate {
     /// A read counts if its confidence is above this. Default 0.85.
     #[serde(default = "min_confidence")]
     pub min_confidence: Fraction,
-    /// Reads that make a visit an event. Default 2.
+    /// Reads of one plate that make a visit an event. Default 2.
     #[serde(default = "two")]
     pub agree: u32,
     /// Confidence from which a single read is enough. Default 0.97.
     #[serde(default = "sure")]
     pub sure: Fraction,
-    /// Longest time between two reads of one visit. Default `60s`.
+    /// Longest time between two reads of one visit, misreads too. Default `60s`.
     #[serde(default = "Length::one_minute")]
     pub visit_gap: Length,
     /// `[[gate.format]]`: what plates look like. Default: one, `india`.
@@ -58,7 +58,8 @@ pub struct ListedPlate {
     pub from: Option<Moment>,
     /// When it no longer holds. Default: never.
     pub until: Option<Moment>,
-    /// When it was put on the list: events before it are marked `retroactive`. Default: before all.
+    /// When it was put on the list: events before it are marked `retroactive`. Default: when a start or a reload first
+    /// found it there (the same plate, list and `from`); before all if that was the site's first start.
     pub added: Option<Moment>,
 }
 

@@ -4,9 +4,10 @@
 //! is only read. The views are not taken: they are derived again.
 
 use super::Lake;
+use super::listed::LISTED;
 use super::manifest::{LakeFile, Part};
 use crate::error::{At, SinkError};
-use crate::files::{create_dir, sync_dir};
+use crate::files::{create_dir, replace, sync_dir};
 use std::path::Path;
 
 impl Lake {
@@ -40,6 +41,10 @@ impl Lake {
                 std::fs::File::open(&target).and_then(|f| f.sync_all()).at(&target)?;
             }
             sync_dir(&parent)?;
+        }
+        // Visits there were before or after a plate was listed.
+        if let Ok(listed) = std::fs::read(from.dir.join(LISTED)) {
+            replace(&self.dir.join(LISTED), &listed)?;
         }
         let mut next = self.manifest.clone();
         next.files.extend(theirs);

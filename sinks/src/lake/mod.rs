@@ -7,6 +7,7 @@
 //! lake/manifest.json                                    which files these are, with rows, bytes, crc32c
 //! lake/catalog.duckdb                                   SQL views over exactly those files
 //! lake/site.toml                                        the site as of the epoch
+//! lake/listed.json                                      since when plates are on its lists; see `listed`
 //! ```
 //!
 //! In: facts that the journal holds, partitions of views that changed. Out: all facts, to load correlate; the
@@ -27,6 +28,7 @@ mod check;
 mod compact;
 mod finals;
 mod ids;
+mod listed;
 mod manifest;
 mod order;
 mod parquet;
@@ -42,6 +44,7 @@ mod tests_keep;
 pub use as_of::query_as_of;
 pub(crate) use check::{LakeCheck, check};
 pub use finals::FinalRows;
+pub use listed::Listed;
 pub use publish::Publish;
 pub use query::{DiffOptions, ViewDiff, diff, diff_with, query};
 pub use retain::{Amount, Kept, Leaving};

@@ -11,7 +11,6 @@ use gemba_schemas::time::{EventTime, Tick};
 use gemba_schemas::view::ViewRow;
 use gemba_sinks::EventRange;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tokio::sync::oneshot;
@@ -106,19 +105,6 @@ pub struct RowChange {
     pub diff: i64,
     /// The row, under the name of its type.
     pub row: ViewRow,
-}
-
-impl fmt::Display for Reloaded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "reloaded: {} rules added, {} removed", self.added.len(), self.removed.len())?;
-        for (view, (came, left)) in &self.rows {
-            write!(f, "; {view} +{came} -{left}")?;
-        }
-        if self.restart_needed {
-            f.write_str("; cameras or models changed too: that takes effect at the next start")?;
-        }
-        Ok(())
-    }
 }
 
 /// There is too much in the inbox for these.

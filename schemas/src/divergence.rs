@@ -40,7 +40,8 @@ fn divergence(statistic: Statistic, current: &[u64], baseline: &[u64]) -> f64 {
     match statistic {
         Statistic::Kl => shares.map(|(p, q)| part(p, q)).sum(),
         Statistic::Psi => {
-            let (there, back) = shares.fold((0.0, 0.0), |(there, back), (p, q)| (there + part(p, q), back + part(q, p)));
+            let (there, back) =
+                shares.fold((0.0, 0.0), |(there, back), (p, q)| (there + part(p, q), back + part(q, p)));
             there + back
         }
         Statistic::Js => {

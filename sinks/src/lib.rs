@@ -37,8 +37,8 @@ pub use error::SinkError;
 pub use files::Damage;
 pub use journal::{DamagedRange, Entry, Journal, Withdrawal};
 pub use lake::{
-    Amount, DiffOptions, EventRange, FinalRows, Kept, Lake, Leaving, Listed, MOST_WITHDRAWN, Publish, SealedDay, ViewDiff,
-    diff, diff_with, query, query_as_of,
+    Amount, DiffOptions, EventRange, FinalRows, Kept, Lake, Leaving, Listed, MOST_WITHDRAWN, Publish, SealedDay,
+    ViewDiff, diff, diff_with, query, query_as_of,
 };
 pub use live::{Live, RowRange};
 pub use store::{Base, Epoch, EpochRow, PROBE_DAMAGED, Page, Pinned, RowQuery, Store, StoreReader, probe};

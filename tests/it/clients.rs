@@ -53,7 +53,7 @@ fn serve(at: &Path) -> (Running, String) {
 }
 
 /// So many seconds before now, at a whole hour, RFC 3339: within the horizon whenever this runs.
-fn ago(days: i64, seconds: i64) -> String {
+pub fn ago(days: i64, seconds: i64) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     // 18:30Z is midnight in India.
     let midnight = (now.as_secs() as i64 - 86_400).div_euclid(86_400) * 86_400 - 19_800;
@@ -61,12 +61,12 @@ fn ago(days: i64, seconds: i64) -> String {
     gemba_schemas::time::EventTime(at * 1_000_000).rfc3339()
 }
 
-fn event(ts: &str, worker: &str, kind: &str, more: &str) -> String {
+pub fn event(ts: &str, worker: &str, kind: &str, more: &str) -> String {
     format!(r#"{{"timestamp":"{ts}","worker_id":"{worker}","workstation_id":"S3","event_type":"{kind}"{more}}}"#)
 }
 
 /// Rows of a view once an epoch has brought them to `count`.
-fn rows(address: &str, view: &str, count: usize) -> Vec<Value> {
+pub fn rows(address: &str, view: &str, count: usize) -> Vec<Value> {
     let began = std::time::Instant::now();
     loop {
         let rows = get(address, &format!("/api/v1/views/{view}"), &[]).json()["rows"].as_array().expect("rows").clone();
@@ -280,12 +280,22 @@ fn rules_are_live_and_can_be_tried_first() {
     // A right one changes the past, and says what.
     write(at, "site.toml", SITE.replace("300s", "60s"));
     let reloaded = gemba(at, &["reload", "--listen", &address]).with(0);
-    assert!(reloaded.out.contains("worker_hours: 1 rows came, 1 left"), "{}", reloaded.out);
+    for text in ["reloaded: 1 rules added, 1 removed", "+ rule {\"Productivity\"", "worker_hours: 1 rows came, 1 left"]
+    {
+        assert!(reloaded.out.contains(text), "`{text}` is not in {}", reloaded.out);
+    }
     assert_eq!(get(&address, "/api/v1/productivity/workers", &[]).json()["workers"][0]["active_s"], json!(180.0));
-    // A signal does the same; nothing is left to change.
+    // A signal does the same, and says the same; nothing is left to change.
     let mut server = server;
     server.signal("HUP");
     server.line("reloaded: 0 rules added, 0 removed");
+    write(at, "site.toml", SITE);
+    server.signal("HUP");
+    for line in ["reloaded: 1 rules added, 1 removed", "worker_hours: 1 rows came, 1 left", "+ {\"WorkerHour\""] {
+        server.line(line);
+    }
+    write(at, "site.toml", SITE.replace("300s", "60s"));
+    gemba(at, &["reload", "--listen", &address]).with(0);
     interrupt(server).with(0);
 
     // The other rules tried on what is stored: nothing is written.
@@ -324,15 +334,26 @@ fn drift_is_measured_from_a_pinned_baseline() {
     // Working 2 and idle 0 against 0 and 2, each raised by one: ln 3, in the alert to 1/10 000.
     let alerts = rows(&address, "alerts", 1);
     assert_eq!((&alerts[0]["kind"], &alerts[0]["worst"]), (&json!("type_drift"), &json!(10_986)));
-    let drift = get(&address, "/api/v1/drift", &[]).json();
+    // The hour of the last reports, whatever the time is now.
+    let measured = || get(&address, &format!("/api/v1/drift?at={}", ago(1, 11 * 3_600)), &[]).json();
+    let drift = measured();
     let psi = |drift: &Value| drift["sources"][0]["event_types"]["psi"].as_f64().expect("a number");
     assert!((psi(&drift) - 3f64.ln()).abs() < 1e-9, "{drift}");
     let compared = &drift["baseline"];
     assert_eq!((&compared["pinned"], &drift["sources"][0]["baseline"]["count"]), (&json!(true), &json!(2)));
+    // Nothing but work, and two reports in an hour that there were reports in: both are flagged.
+    let source = &drift["sources"][0];
+    let flags = ["working_share_outside", "reports_per_minute_outside"].map(|key| &source[key]);
+    assert_eq!((flags, &source["last_hour"]["unsure"]), ([&json!(true); 2], &json!(false)), "{drift}");
+    assert!((source["reports_per_minute"].as_f64().expect("a number") - 2.0 / 60.0).abs() < 1e-9, "{drift}");
+    assert_eq!(source["bounds"]["reports_per_minute"], json!([5.0, 25.0]));
+    // At this hour nobody reports, and that is not hidden.
+    let now = get(&address, "/api/v1/drift", &[]).json();
+    assert_eq!(now["sources"][0]["last_hour"]["count"], json!(0), "{now}");
     // Another file, another baseline: 2 and 0 against 2 and 2.
     write(at, "site.toml", format!("{SITE}{alert}"));
     gemba(at, &["reload", "--listen", &address]).with(0);
-    let drift = get(&address, "/api/v1/drift", &[]).json();
+    let drift = measured();
     assert_eq!((&drift["baseline"]["pinned"], &drift["sources"][0]["baseline"]["count"]), (&json!(false), &json!(4)));
     assert!((psi(&drift) - 0.274_653).abs() < 1e-6, "{drift}");
     interrupt(server).with(0);

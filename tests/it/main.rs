@@ -10,6 +10,7 @@
 )]
 
 mod analyst;
+mod answers;
 mod bad_input;
 mod browser;
 mod cli;
@@ -22,6 +23,8 @@ mod footage;
 mod golden;
 mod golden_data;
 mod keep;
+mod lineage;
+mod listed;
 mod power;
 mod replay;
 mod sealed;

@@ -183,7 +183,7 @@ fn what_left_memory_is_answered_from_the_store() {
     }
     let (from, to) = (when(201, 0), when(100, 0));
     questions.push(format!("/api/v1/attendance/summary?from={from}&to={to}"));
-    questions.push(format!("/api/v1/attendance/summary?to={}", when(4, 0)));
+    questions.push(format!("/api/v1/attendance/summary?from=1970-01-01T00:00:00Z&to={}", when(4, 0)));
     // Days that are not sealed, on which nobody came.
     let absent = questions.len();
     let (since, until) = (when(30, 0), when(2, 0));
@@ -192,8 +192,9 @@ fn what_left_memory_is_answered_from_the_store() {
     questions.push(format!("/api/v1/views/attendance_days?from={}&to={since}&limit=1000", when(201, 0)));
     questions.push(format!("/api/v1/views/worker_hours?to={to}"));
     questions.push(format!("/api/v1/drift?at={}", when(149, 0)));
-    questions.push("/api/v1/drift".into());
-    questions.push("/api/v1/quality".into());
+    // As of an instant: now goes on.
+    questions.push(format!("/api/v1/drift?at={}", when(0, 0)));
+    questions.push(format!("/api/v1/quality?at={}", when(0, 0)));
 
     let one = |query: &str| sql(&at.join("data"), query).remove(0);
     let old = |address: &str| {

@@ -46,19 +46,6 @@ pub fn run(args: Reload) -> anyhow::Result<ExitCode> {
         println!("{value}");
         return Ok(ExitCode::SUCCESS);
     }
-    for (sign, key) in [("+", "added"), ("-", "removed")] {
-        for rule in value[key].as_array().into_iter().flatten() {
-            println!("{sign} rule {rule}");
-        }
-    }
-    for (view, rows) in value["rows"].as_object().into_iter().flatten() {
-        println!("{view}: {} rows came, {} left", rows[0], rows[1]);
-    }
-    for change in value["first"].as_array().into_iter().flatten() {
-        println!("{} {}", if change["diff"] == 1 { "+" } else { "-" }, change["row"]);
-    }
-    if value["restart_needed"] == true {
-        println!("cameras or models changed too: that takes effect at the next start");
-    }
+    print!("{}", crate::reload::told(&value));
     Ok(ExitCode::SUCCESS)
 }

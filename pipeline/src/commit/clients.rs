@@ -85,8 +85,10 @@ impl Committer {
                 let stored = self.lake.here()?.events(&range);
                 self.withdraw(stored, |f| range.holds(f), reply)?;
             }
-            Request::Rules(rules, text, reply) => {
+            Request::Rules(mut rules, text, reply) => {
                 self.flush()?;
+                self.listed.stamp(&mut rules, clock::now());
+                self.keep_listed();
                 let sealed = self.pin(&rules)?;
                 self.change_rules(rules, sealed, text, reply);
             }
@@ -177,6 +179,13 @@ impl Committer {
         let before = std::mem::replace(&mut self.sealed_reports, sealed);
         let left = before.rules().map(|rule| (rule, -1));
         Ok(left.chain(self.sealed_reports.rules().map(|rule| (rule, 1))).collect())
+    }
+
+    /// Before rows follow from it. Rules are not turned away for want of space: the next publication tries again.
+    pub(super) fn keep_listed(&mut self) {
+        if let Err(error) = self.listed.keep() {
+            tracing::error!(%error, "since when plates are listed could not be kept: it is tried again");
+        }
     }
 
     fn change_rules(

@@ -1,10 +1,15 @@
 //! `/api/v1/attendance/summary`: days by status over a range, per employee and in all, from the
-//! snapshot and, of months that are final, the store.
+//! snapshot and, of months that are final, the store. Without `from` the 35 days before `to`, or before now.
+//!
+//! Only shifts that were expected are on time, late or absent: work on a holiday, or of somebody without a shift, is
+//! counted by itself.
 
 use super::work::Range;
 use super::{Problem, Shared, older};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use gemba_schemas::fact::HORIZON;
+use gemba_schemas::time::EventTime;
 use gemba_schemas::view::{AttendanceDay, AttendanceStatus, ViewKind, ViewRow};
 use gemba_sinks::RowRange;
 use serde_json::{Value, json};
@@ -19,12 +24,16 @@ struct Days {
     early_exits: u32,
     absent: u32,
     open: u32,
+    /// Not expected, whatever became of them.
+    unexpected: u32,
+    /// Of all, expected or not.
     flagged: u32,
 }
 
 impl Days {
     fn add(&mut self, row: &AttendanceDay) {
         *match row.status {
+            _ if !row.expected => &mut self.unexpected,
             AttendanceStatus::Present => &mut self.on_time,
             AttendanceStatus::Late => &mut self.late,
             AttendanceStatus::EarlyExit => &mut self.early_exits,
@@ -38,7 +47,8 @@ impl Days {
         let total = self.on_time + self.late + self.early_exits + self.absent;
         json!({
             "total_days": total, "on_time": self.on_time, "late": self.late, "early_exits": self.early_exits,
-            "absent": self.absent, "open": self.open, "flagged_for_review": self.flagged,
+            "absent": self.absent, "open": self.open, "unexpected_days": self.unexpected,
+            "flagged_for_review": self.flagged,
             "on_time_percentage": (total > 0).then(|| f64::from(self.on_time) * 100.0 / f64::from(total)),
         })
     }
@@ -50,7 +60,11 @@ pub async fn summary(
     range: Result<Query<Range>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(range) = range.map_err(|e| Problem::bad("", e.body_text()))?;
-    let (from, to) = range.bounds()?;
+    let (from, to) = match range.bounds()? {
+        // Not all of history by default.
+        (EventTime::MIN, to) => (to.min(older::now(&shared).await?) - HORIZON, to),
+        bounds => bounds,
+    };
     let days = RowRange { view: ViewKind::AttendanceDay, from, to };
     older::answer(shared, &[days], move |shared| {
         let (mut all, mut employees) = (Days::default(), BTreeMap::<&str, Days>::new());
@@ -65,7 +79,9 @@ pub async fn summary(
         drop(snapshot);
         let employees: serde_json::Map<_, _> =
             employees.iter().map(|(name, days)| ((*name).into(), days.json())).collect();
-        Ok(axum::Json(json!({ "tick": tick, "summary": all.json(), "employees": employees })).into_response())
+        let (from, to) = (from.rfc3339(), (to < EventTime::MAX).then(|| to.rfc3339()));
+        let answer = json!({ "tick": tick, "from": from, "to": to, "summary": all.json(), "employees": employees });
+        Ok(axum::Json(answer).into_response())
     })
     .await
 }

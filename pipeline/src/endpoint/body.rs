@@ -8,6 +8,7 @@ use gemba_schemas::id::{FactId, Generation, Name};
 use gemba_schemas::score::Score;
 use gemba_schemas::time::{EventTime, Micros};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// How far in the future a report may lie: clocks differ.
@@ -20,19 +21,30 @@ pub(super) const LONGEST: usize = 100;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Wrong {
     /// Its name, empty for the body as a whole.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// What is wrong, and what to write.
     pub message: String,
 }
 
 fn wrong<T>(field: &'static str, message: impl Into<String>) -> Result<T, Wrong> {
-    Err(Wrong { field, message: message.into() })
+    Err(Wrong { field: field.into(), message: message.into() })
 }
 
-impl From<serde_json::Error> for Wrong {
-    fn from(error: serde_json::Error) -> Self {
-        Self { field: "", message: error.to_string() }
-    }
+/// A body of JSON.
+///
+/// # Errors
+/// What `serde_json` says of it, and of which field.
+pub fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Wrong> {
+    serde_json::from_str(text).map_err(|error| {
+        let message = error.to_string();
+        // Where it is costs more than to read it, so only what is wrong is read again.
+        let mut again = serde_json::Deserializer::from_str(text);
+        let path = serde_path_to_error::deserialize::<_, T>(&mut again).err().map(|e| e.path().to_string());
+        let repeated = message.strip_prefix("duplicate field `").and_then(|rest| rest.split('`').next());
+        let field =
+            path.as_deref().filter(|path| ![".", "?"].contains(path)).or(repeated).unwrap_or_default().to_owned();
+        Wrong { field: field.into(), message: format!("cannot be read: {message}") }
+    })
 }
 
 pub(super) type Text<'a> = Option<Cow<'a, str>>;
@@ -63,9 +75,9 @@ pub struct EventBody<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BatchBody<'a> {
-    /// The events.
+    /// The events, each as it was written: one that is wrong does not spoil the others.
     #[serde(borrow)]
-    pub events: Vec<EventBody<'a>>,
+    pub events: Vec<&'a RawValue>,
 }
 
 /// `POST /api/v1/attendance/check-in` and `check-out`.
@@ -371,7 +383,7 @@ mod tests {
 
     fn event(text: &str) -> Result<Fact, Wrong> {
         let now = EventTime::parse("2026-01-15T12:00:00Z").unwrap();
-        serde_json::from_str::<EventBody<'_>>(text)?.fact(now)
+        read::<EventBody<'_>>(text)?.fact(now)
     }
 
     const GOOD: &str = r#"{"timestamp":"2026-01-15T10:15:00Z","worker_id":"W1","workstation_id":"S3",
@@ -407,7 +419,11 @@ mod tests {
             ("working", "sleeping", "event_type", "working, idle, absent, product_count"),
             ("\"count\":0", "\"count\":3", "count", "only a product_count"),
             ("\"S3\"", "\" \"", "workstation_id", "is empty"),
-            ("\"count\":0", "\"cuont\":0", "", "unknown field `cuont`"),
+            ("\"count\":0", "\"cuont\":0", "cuont", "unknown field `cuont`"),
+            ("0.93", "\"high\"", "confidence", "expected f64"),
+            ("\"count\":0", "\"model_id\":\"n\"", "model_id", "duplicate field"),
+            ("\"W1\"", "{\"name\":\"W1\"}", "worker_id", "expected a string"),
+            ("\"count\":0,", "\"count\":0", "", "expected `,` or `}`"),
         ] {
             let error = event(&GOOD.replace(from, to)).unwrap_err();
             assert!(error.field == field && error.message.contains(says), "{error:?}");

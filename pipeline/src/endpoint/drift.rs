@@ -1,25 +1,27 @@
 //! `/api/v1/drift`: how far what models report now is from what they used to, from the hours of `drift_hours`.
 //!
 //! The last 24 hours are compared with the 30 days before them, or with the dates that `[drift]` pins, once these are past.
-//! Distributions are over event types, and over twenty bins of confidence; see [`gemba_schemas::divergence`].
+//! Distributions are over event types, and over twenty bins of confidence; see [`gemba_schemas::divergence`]. A mean
+//! confidence of the last hour below its bound, a share of `working` and a number of reports a minute outside theirs are
+//! flagged.
 
 use super::{Problem, Shared, older};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use gemba_schemas::divergence::Divergence;
-use gemba_schemas::rule::BaselineRule;
+use gemba_schemas::rule::{AlertKind, AlertRule, BaselineRule, Rule, Severity};
 use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{CONFIDENCE_BINS, DriftHour, ViewKind, ViewRow};
 use gemba_sinks::RowRange;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const CURRENT: Micros = Micros(24 * Micros::HOUR.0);
 const BASELINE: Micros = Micros(30 * 24 * Micros::HOUR.0);
 
-/// Which instant the last 24 hours end at, and whose reports.
+/// Which instant the last 24 hours end at (the end of this hour, if it is not said), and whose reports.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
@@ -69,13 +71,14 @@ pub async fn drift(
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(asked) = asked.map_err(|e| Problem::bad("", e.body_text()))?;
+    let now = older::now(&shared).await?;
     let at = match &asked.at {
         Some(text) => EventTime::parse(text)
             .ok_or_else(|| Problem::bad("at", format!("`{text}` is no instant; write RFC 3339")))?,
-        // The end of the newest hour.
-        None => shared.live.read().newest(ViewKind::DriftHour).map_or(EventTime::default(), |b| b + Micros::HOUR),
+        None => end_of_hour(shared.live.read().newest(ViewKind::DriftHour), now),
     };
-    let pinned = shared.baseline();
+    let rules = shared.rules();
+    let pinned = rules.iter().find_map(|rule| if let Rule::Baseline(pinned) = rule { Some(*pinned) } else { None });
     let times = Times { at, baseline: span(pinned, at) };
     let ranges = times.ranges();
     older::answer(shared, &ranges.clone(), move |shared| {
@@ -90,13 +93,72 @@ pub async fn drift(
         })?;
         let tick = snapshot.tick();
         drop(snapshot);
-        let sources: Vec<_> = sources.iter().map(|(name, source)| source.statistics(name)).collect();
+        let statistics = |(name, source): (&&str, &Source)| source.statistics(name, &Bounds::of(&rules, name), now);
+        let sources: Vec<_> = sources.iter().map(statistics).collect();
         let (from, until) = times.baseline;
         let compared = json!({ "pinned": pinned.is_some(), "from": from.rfc3339(), "until": until.rfc3339() });
         let answer = json!({ "tick": tick, "at": at.rfc3339(), "baseline": compared, "sources": sources });
         Ok(axum::Json(answer).into_response())
     })
     .await
+}
+
+/// The first end of an hour from now on, going by the hours of the site's clock that there are.
+fn end_of_hour(newest: Option<EventTime>, now: EventTime) -> EventTime {
+    let Some(newest) = newest else { return now };
+    let end = newest + Micros::HOUR;
+    let hours = (now - end).0.max(0).saturating_add(Micros::HOUR.0 - 1) / Micros::HOUR.0;
+    EventTime(end.0.saturating_add(hours.saturating_mul(Micros::HOUR.0)))
+}
+
+/// Where what a source reports is no longer as it should be: what the site's alerts say of it, the first of several
+/// severities, or the defaults of such alerts.
+#[derive(Debug, PartialEq)]
+struct Bounds {
+    /// Least mean confidence.
+    confidence: f64,
+    /// Least and greatest share of `working`.
+    working_share: (f64, f64),
+    /// Least and greatest number of reports a minute.
+    per_minute: (f64, f64),
+}
+
+impl Bounds {
+    fn of(rules: &[Rule], source: &str) -> Self {
+        let of = |kind: AlertKind, high: bool, default: f64| {
+            let mut by_severity: BTreeMap<Severity, &AlertRule> = BTreeMap::new();
+            for rule in rules {
+                let alert = match rule {
+                    Rule::Alert(alert) => alert,
+                    Rule::ReportAlert(rule) if rule.high_is_bad == high => &rule.alert,
+                    _ => continue,
+                };
+                // One for this source takes the place of the one for all.
+                if alert.kind == kind && alert.camera.is_none_or(|camera| camera.as_str() == source) {
+                    let known = by_severity.entry(alert.severity).or_insert(alert);
+                    if alert.camera.is_some() {
+                        *known = alert;
+                    }
+                }
+            }
+            let bounds = by_severity.values().map(|alert| alert.threshold);
+            let first = if high { bounds.min() } else { bounds.max() };
+            first.map_or(default, |bound| f64::from(bound.0) / f64::from(kind.scale()))
+        };
+        // What asks for retraining is said in `[drift]`, where no alert says otherwise.
+        let unsure = rules.iter().find_map(|rule| if let Rule::Drift(drift) = rule { Some(drift) } else { None });
+        let unsure = unsure.map_or(0.80, |drift| f64::from(drift.min_confidence.0) / 1e4);
+        let both = |kind, (least, most)| (of(kind, false, least), of(kind, true, most));
+        Self {
+            confidence: of(AlertKind::Confidence, false, unsure),
+            working_share: both(AlertKind::WorkingShare, (0.50, 0.85)),
+            per_minute: both(AlertKind::ReportRate, (5.0, 25.0)),
+        }
+    }
+}
+
+fn is_outside(value: f64, (least, most): (f64, f64)) -> bool {
+    value < least || value > most
 }
 
 /// What is compared with: from when, up to when. Of a pinned baseline that is not past yet nothing.
@@ -133,6 +195,8 @@ impl Times {
 struct Source {
     hour: Reports,
     current: Reports,
+    /// The hours of these.
+    hours: BTreeSet<EventTime>,
     baseline: Reports,
     /// By model and version.
     versions: BTreeMap<(&'static str, &'static str), Reports>,
@@ -144,6 +208,7 @@ impl Source {
             (row.hour >= times.at - CURRENT, (times.baseline.0..times.baseline.1).contains(&row.hour));
         if is_now {
             self.current.add(row);
+            self.hours.insert(row.hour);
         }
         if is_then {
             self.baseline.add(row);
@@ -156,10 +221,17 @@ impl Source {
         }
     }
 
-    fn statistics(&self, source: &str) -> Value {
-        let Self { hour, current, baseline, versions } = self;
+    /// Reports a minute in the hours in which there were any, the one under way as far as it has come.
+    fn per_minute(&self, now: EventTime) -> Option<f64> {
+        let elapsed = |hour: &EventTime| (now - *hour).0.clamp(Micros::MINUTE.0, Micros::HOUR.0);
+        let minutes = self.hours.iter().map(elapsed).sum::<i64>() as f64 / Micros::MINUTE.0 as f64;
+        (minutes > 0.0).then(|| self.current.count as f64 / minutes)
+    }
+
+    fn statistics(&self, source: &str, bounds: &Bounds, now: EventTime) -> Value {
+        let Self { hour, current, baseline, versions, .. } = self;
         let types: Vec<&str> = current.types.keys().chain(baseline.types.keys()).copied().collect();
-        let types: std::collections::BTreeSet<_> = types.into_iter().collect();
+        let types: BTreeSet<_> = types.into_iter().collect();
         let of = |reports: &Reports| -> Vec<u64> {
             types.iter().map(|t| reports.types.get(t).copied().unwrap_or(0)).collect()
         };
@@ -170,6 +242,8 @@ impl Source {
         };
         let activity: u64 = ["working", "idle", "absent"].iter().filter_map(|t| current.types.get(t)).sum();
         let working = current.types.get("working").copied().unwrap_or(0);
+        let share = (activity > 0).then(|| working as f64 / activity as f64);
+        let rate = self.per_minute(now);
         let mut compared: Vec<_> = versions.iter().collect();
         compared.sort_by_key(|(name, reports)| (std::cmp::Reverse(reports.count), **name));
         let versions: Vec<_> = compared
@@ -184,13 +258,19 @@ impl Source {
             .collect();
         json!({
             "source": source,
-            "last_hour": { "count": hour.count, "mean_confidence": hour.mean(), "unsure": hour.mean().map(|m| m < 0.80) },
+            "last_hour": { "count": hour.count, "mean_confidence": hour.mean(), "unsure": hour.mean().map(|m| m < bounds.confidence) },
             "last_24_hours": { "count": current.count, "mean_confidence": current.mean(), "event_types": current.types },
             "baseline": { "count": baseline.count, "mean_confidence": baseline.mean(), "event_types": baseline.types },
             "event_types": against(&of(current), &of(baseline)),
             "confidence": against(&current.bins, &baseline.bins),
-            "working_share": (activity > 0).then(|| working as f64 / activity as f64),
-            "reports_per_minute": current.count as f64 / (24.0 * 60.0),
+            "working_share": share,
+            "working_share_outside": share.map(|share| is_outside(share, bounds.working_share)),
+            "reports_per_minute": rate,
+            "reports_per_minute_outside": rate.map(|rate| is_outside(rate, bounds.per_minute)),
+            "bounds": {
+                "confidence": bounds.confidence, "working_share": bounds.working_share,
+                "reports_per_minute": bounds.per_minute,
+            },
             "versions": versions,
         })
     }
@@ -207,6 +287,45 @@ mod tests {
         let pinned = BaselineRule { from: hours(100), until: hours(124) };
         assert_eq!(span(Some(pinned), hours(125)), (hours(100), hours(124)));
         assert_eq!(span(Some(pinned), hours(124)), (hours(100), hours(100)));
+    }
+
+    #[test]
+    fn the_last_hour_is_the_one_under_way_though_nobody_reports() {
+        let minutes = |n: i64| EventTime(n * Micros::MINUTE.0);
+        // Hours that begin at half past, as in India: the last report at 10:30, now 11:05, 11:30, two days later.
+        let end = |now| end_of_hour(Some(minutes(630)), minutes(now));
+        assert_eq!([665, 690, 691, 2_880 + 665].map(end), [690, 690, 750, 2_880 + 690].map(minutes));
+        assert_eq!(end(600), minutes(690), "a report ahead of now");
+    }
+
+    #[test]
+    fn the_rate_is_of_the_minutes_that_there_were() {
+        let minutes = |n: i64| EventTime(n * Micros::MINUTE.0);
+        let current = Reports { count: 900, ..Reports::default() };
+        let source = Source { current, hours: [0, 60].map(minutes).into(), ..Source::default() };
+        // Half an hour into the second: 900 in 90 minutes.
+        assert_eq!((source.per_minute(minutes(90)), source.per_minute(minutes(9_000))), (Some(10.0), Some(7.5)));
+        assert_eq!(Source::default().per_minute(minutes(90)), None);
+    }
+
+    #[test]
+    fn bounds_are_those_of_the_sites_alerts() {
+        let bounds = |text: &str| {
+            let text = format!("[site]\nname = \"Hall\"\ntime_zone = \"UTC\"\n[[station]]\nname = \"S3\"\n{text}");
+            Bounds::of(
+                &gemba_schemas::site::Site::parse(&text, std::path::Path::new("site.toml")).unwrap().rules(),
+                "S3",
+            )
+        };
+        let usual = Bounds { confidence: 0.80, working_share: (0.50, 0.85), per_minute: (5.0, 25.0) };
+        assert_eq!(bounds(""), usual);
+        assert!(is_outside(0.49, usual.working_share) && !is_outside(0.85, usual.working_share));
+        let rate = "[[alert]]\nkind = \"report_rate\"\nthreshold = 1\nmost = 8\n";
+        let own = format!("{rate}camera = \"S3\"\n").replace("= 8", "= 9").replace("= 1\n", "= 2\n");
+        assert_eq!(bounds(&format!("{rate}{own}")).per_minute, (2.0, 9.0));
+        assert_eq!(bounds("[drift]\nmin_confidence = 0.7\n").confidence, 0.7);
+        let sure = "[[alert]]\nkind = \"confidence\"\nthreshold = 0.75\n[drift]\nmin_confidence = 0.7\n";
+        assert_eq!(bounds(sure).confidence, 0.75);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Reports of clients: each answered after the journal's sync, in the words of the dataflow.
 
-use super::body::{DeviceBody, ExportBody, Mark, MarkBody, PlateBody, Report, ReviewBody, event_id};
+use super::body::{self, DeviceBody, ExportBody, Mark, MarkBody, PlateBody, Report, ReviewBody, event_id};
+use super::shown::Reading;
 use super::{Problem, Shared, quick, row_json};
 use crate::clock;
 use crate::inbox::{Answer, Busy, Duplicate, Posted, Refused, Request};
@@ -11,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use gemba_schemas::fact::{Fact, MarkKind};
 use gemba_schemas::id::{FactId, Name};
 use gemba_schemas::time::EventTime;
-use gemba_schemas::view::{ViewKind, ViewRow};
+use gemba_schemas::view::ViewKind;
 use gemba_sinks::{EventRange, MOST_WITHDRAWN};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,8 +22,8 @@ use std::sync::Arc;
 /// One event.
 pub async fn one(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
     let text = std::str::from_utf8(&body).map_err(|e| no_json(&e))?;
-    let body = quick::event(text).map_err(|wrong| no_json(&wrong.message))?;
-    report(&shared, &body, |_| None).await
+    let body = quick::event(text)?;
+    report(&shared, &body, |_, _| ()).await
 }
 
 /// Somebody came.
@@ -36,15 +37,13 @@ pub async fn check_out(State(shared): State<Arc<Shared>>, body: Bytes) -> Result
 }
 
 async fn mark(shared: &Shared, kind: MarkKind, body: MarkBody<'_>) -> Result<Response, Problem> {
-    report(shared, &Mark(kind, body), |_| {
-        Some((ViewKind::AttendanceDay, |row, fact| match (row, fact) {
-            // The newest row of the employee that has begun by then: a mark may also belong to no row, without shifts.
-            (ViewRow::AttendanceDay(row), Fact::AttendanceMark(mark)) => {
-                let own = [row.first_in, row.last_out].contains(&Some(mark.ts));
-                row.employee == mark.employee && (own || row.day <= mark.ts)
-            }
-            _ => false,
-        }))
+    report(shared, &Mark(kind, body), |fact, answer| {
+        let row = match fact {
+            // What came too late to count is answered with the row all the same.
+            Fact::AttendanceMark(mark) => shared.day_of(mark),
+            _ => None,
+        };
+        answer[ViewKind::AttendanceDay.table_name()] = row.as_ref().map_or(Value::Null, row_json);
     })
     .await
 }
@@ -52,13 +51,14 @@ async fn mark(shared: &Shared, kind: MarkKind, body: MarkBody<'_>) -> Result<Res
 /// A plate was read.
 pub async fn plate(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
     let body: PlateBody<'_> = parse(&body)?;
-    report(&shared, &body, |_| {
-        Some((ViewKind::GateEvent, |row, fact| match (row, fact) {
-            (ViewRow::GateEvent(row), Fact::PlateRead(read)) => {
-                row.camera == read.camera && (row.arrived..=row.left).contains(&read.ts)
-            }
-            _ => false,
-        }))
+    report(&shared, &body, |fact, answer| {
+        if let Fact::PlateRead(read) = fact {
+            let reading = if fact.is_late() { Reading::LATE } else { shared.reading(read) };
+            answer["read"] = reading.read.into();
+            answer["reason"] = reading.reason.into();
+            let visit = reading.visit.as_ref().map_or(Value::Null, row_json);
+            answer[ViewKind::GateEvent.table_name()] = visit;
+        }
     })
     .await
 }
@@ -66,28 +66,24 @@ pub async fn plate(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Res
 /// A session was reviewed.
 pub async fn review(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
     let body: ReviewBody<'_> = parse(&body)?;
-    report(&shared, &body, |_| None).await
+    report(&shared, &body, |_, _| ()).await
 }
 
 /// Frames of a session were exported, or not.
 pub async fn export(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
     let body: ExportBody<'_> = parse(&body)?;
-    report(&shared, &body, |_| None).await
+    report(&shared, &body, |_, _| ()).await
 }
 
 /// A device said how it is.
 pub async fn device(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
     let body: DeviceBody<'_> = parse(&body)?;
-    report(&shared, &body, |_| None).await
+    report(&shared, &body, |_, _| ()).await
 }
 
 /// Stores one report: 201 with the row, 200 if it was there, 409 if the client's id stands for something else.
-/// `view` says in which row of a view it shows.
-async fn report(
-    shared: &Shared,
-    body: &impl Report,
-    view: impl Fn(&Fact) -> Option<(ViewKind, fn(&ViewRow, &Fact) -> bool)>,
-) -> Result<Response, Problem> {
+/// `show` adds what became of it to the answer; of one that was refused nothing did.
+async fn report(shared: &Shared, body: &impl Report, show: impl Fn(&Fact, &mut Value)) -> Result<Response, Problem> {
     let mut fact = body.fact(clock::now())?;
     let posted = post(shared, vec![fact.clone()]).await?;
     let (status, state) = match posted.duplicates.get(&0) {
@@ -108,8 +104,8 @@ async fn report(
     };
     let mut answer = fact_json(&fact);
     answer["status"] = state.into();
-    if let Some((kind, is_its)) = view(&fact) {
-        answer[kind.table_name()] = shared.shows(kind, &fact, is_its).as_ref().map_or(Value::Null, row_json);
+    if status != StatusCode::CONFLICT {
+        show(&fact, &mut answer);
     }
     Ok((status, axum::Json(answer)).into_response())
 }
@@ -164,8 +160,15 @@ pub async fn delete_range(
 
 /// Deletes one event, by the id that it was stored with.
 pub async fn delete_one(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let identity = given_id(&id).unwrap_or_else(|| event_id(&id));
-    match wait(shared.inbox.ask(|reply| Request::WithdrawId(identity, reply))).await?.facts {
+    // A client's own id may look like one that was given.
+    let mut deleted = 0;
+    for identity in given_id(&id).into_iter().chain([event_id(&id)]) {
+        deleted = wait(shared.inbox.ask(|reply| Request::WithdrawId(identity, reply))).await?.facts;
+        if deleted > 0 {
+            break;
+        }
+    }
+    match deleted {
         0 => Err(Problem::new(StatusCode::NOT_FOUND, Some("id"), format!("no event has the id `{id}`"))),
         facts => Ok(axum::Json(json!({ "deleted": facts })).into_response()),
     }
@@ -182,11 +185,11 @@ fn given_id(text: &str) -> Option<FactId> {
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|e| no_json(&e))
+    Ok(body::read(std::str::from_utf8(body).map_err(|e| no_json(&e))?)?)
 }
 
 pub(super) fn no_json(error: &impl Display) -> Problem {
-    Problem::bad("", format!("the body cannot be read: {error}"))
+    Problem::bad("", format!("cannot be read: {error}"))
 }
 
 pub(super) async fn post(shared: &Shared, facts: Vec<Fact>) -> Result<Posted, Problem> {

@@ -3,13 +3,14 @@
 //! A stream is read as fast as it is stored: parts of it are on their way while the next one is read, and a part is what
 //! comes at once or in a moment. Whatever ends it, what was on its way is answered first.
 
-use super::body::{BatchBody, EventBody, Report, Wrong};
+use super::body::{self, BatchBody, Wrong};
 use super::events::{conflicts, no_json, post, request, wait};
 use super::{Problem, Shared, quick};
 use crate::clock;
 use crate::inbox::{Answer, Busy, Duplicate, Posted};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use gemba_schemas::fact::Fact;
 use http_body_util::BodyExt;
@@ -44,9 +45,10 @@ struct Tally {
 }
 
 impl Tally {
-    fn error(&mut self, index: usize, wrong: Wrong) {
+    fn error(&mut self, index: usize, status: StatusCode, wrong: Wrong) {
         if self.errors.len() < LISTED {
-            self.errors.push(json!({ "index": index, "field": wrong.field, "message": wrong.message }));
+            let Wrong { field, message } = wrong;
+            self.errors.push(json!({ "index": index, "status": status.as_u16(), "field": field, "message": message }));
         } else {
             self.unlisted += 1;
         }
@@ -59,8 +61,8 @@ impl Tally {
             if let Some(own) = sent.own_ids.get(&i)
                 && conflicts(refused, stored)
             {
-                let message = format!("409: another event has the id `{own}`");
-                self.error(sent.indices[i], Wrong { field: "id", message });
+                let message = format!("another event has the id `{own}`");
+                self.error(sent.indices[i], StatusCode::CONFLICT, Wrong { field: "id".into(), message });
             } else {
                 self.duplicates += 1;
             }
@@ -109,32 +111,17 @@ impl Sent {
 /// Up to 10,000 events: good ones are stored, bad ones are named.
 pub async fn batch(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
     let now = clock::now();
-    let mut tally = Tally::default();
+    let text = std::str::from_utf8(&body).map_err(|e| no_json(&e))?;
+    let batch: BatchBody<'_> = body::read(text)?;
+    let mut tally = Tally { received: sized(batch.events.len())?, ..Tally::default() };
     let (mut facts, mut sent) = (Vec::new(), Sent::default());
-    let mut take = |index, fact: Result<Fact, Wrong>, tally: &mut Tally| match fact {
-        Ok(fact) => {
-            sent.note(index, &fact);
-            facts.push(fact);
-        }
-        Err(wrong) => tally.error(index, wrong),
-    };
-    match serde_json::from_slice::<BatchBody<'_>>(&body) {
-        Ok(batch) => {
-            tally.received = sized(batch.events.len())?;
-            batch.events.iter().enumerate().for_each(|(i, event)| take(i, event.fact(now), &mut tally));
-        }
-        // Something is wrong somewhere: once more, slowly, so that the good ones are kept.
-        Err(error) => {
-            let Ok(Value::Object(map)) = serde_json::from_slice::<Value>(&body) else { return Err(no_json(&error)) };
-            let (Some(Value::Array(events)), 1) = (map.get("events"), map.len()) else {
-                return Err(Problem::bad("events", "expected {\"events\": [ … ]} and nothing else"));
-            };
-            tally.received = sized(events.len())?;
-            for (i, event) in events.iter().enumerate() {
-                let text = event.to_string();
-                let fact = serde_json::from_str::<EventBody<'_>>(&text).map_err(Wrong::from).and_then(|e| e.fact(now));
-                take(i, fact, &mut tally);
+    for (index, event) in batch.events.iter().enumerate() {
+        match quick::fact(event.get(), now) {
+            Ok(fact) => {
+                sent.note(index, &fact);
+                facts.push(fact);
             }
+            Err(wrong) => tally.error(index, StatusCode::BAD_REQUEST, wrong),
         }
     }
     if !facts.is_empty() {
@@ -169,13 +156,13 @@ pub async fn stream(State(shared): State<Arc<Shared>>, mut body: Body) -> Result
             }
             let index = tally.received;
             tally.received += 1;
-            let line = line.map_err(|e| Wrong { field: "", message: e.to_string() });
+            let line = line.map_err(|e| Wrong { field: "".into(), message: e.to_string() });
             match line.and_then(|line| quick::fact(line, now)) {
                 Ok(fact) => {
                     sent.note(index, &fact);
                     facts.push(fact);
                 }
-                Err(wrong) => tally.error(index, wrong),
+                Err(wrong) => tally.error(index, StatusCode::BAD_REQUEST, wrong),
             }
         };
         match std::str::from_utf8(&rest[..end]) {

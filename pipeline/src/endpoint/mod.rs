@@ -9,9 +9,9 @@
 //! | `/metrics` | Prometheus |
 //! | `/api/v1/views` | the views with their schemas |
 //! | `/api/v1/views/{view}` | rows: `from`, `to`, `camera`, `limit`, `cursor`; JSON, or Arrow IPC by `Accept` |
-//! | `/api/v1/views/{view}/{key}/facts` | the facts under a row |
+//! | `/api/v1/views/{view}/{key}/facts` | the facts under a row: `limit`, `offset` |
 //! | `/api/v1/productivity/workers`, `stations`, `floor` | sums over `from`, `to` |
-//! | `/api/v1/attendance/summary` | days by status over `from`, `to` |
+//! | `/api/v1/attendance/summary` | expected shifts by status over `from`, `to`, or the last 35 days |
 //! | `/api/v1/quality` | the status of each packing camera |
 //! | `/api/v1/drift` | how far models are from what they were |
 //! | `POST /api/v1/events`, `…/batch`, `…/stream` | events of workers: one, up to 10,000, lines without end |
@@ -34,6 +34,8 @@ mod openapi;
 mod page;
 mod quality;
 pub mod quick;
+mod room;
+mod shown;
 mod views;
 mod work;
 
@@ -44,15 +46,18 @@ use arrow::array::RecordBatch;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
-use gemba_schemas::rule::{BaselineRule, StationZoneRule};
+use gemba_schemas::rule::Rule;
 use gemba_schemas::view::ViewRow;
 use gemba_sinks::{Live, SinkError, StoreReader};
+use std::borrow::Cow;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// What the routes share.
 pub struct Shared {
@@ -60,10 +65,8 @@ pub struct Shared {
     pub site: String,
     /// Names of the site's cameras, in order of the file.
     pub cameras: Vec<String>,
-    /// Zones that stand for stations, as of the start.
-    pub stations: Vec<StationZoneRule>,
-    /// What `[drift]` pinned at the start.
-    pinned: Option<BaselineRule>,
+    /// The rules of the start.
+    rules: Vec<Rule>,
     /// Counters of the run.
     pub progress: Arc<Progress>,
     /// What clients ask goes here.
@@ -74,6 +77,8 @@ pub struct Shared {
     reload: OnceLock<Reload>,
     /// The lake's folder.
     pub lake: PathBuf,
+    /// For large bodies, KiB.
+    room: Semaphore,
 }
 
 impl Shared {
@@ -87,14 +92,14 @@ impl Shared {
         Arc::new(Self {
             site: site.site.name.clone(),
             cameras: site.cameras.iter().map(|c| c.name.clone()).collect(),
-            stations: lineage::stations(site),
-            pinned: site.baseline(),
+            rules: site.rules(),
             progress,
             inbox,
             live,
             reader: Mutex::new(None),
             reload: OnceLock::new(),
             lake,
+            room: Semaphore::new(room::ROOM),
         })
     }
 
@@ -103,9 +108,9 @@ impl Shared {
         let _ = self.reload.set(reload);
     }
 
-    /// What `[drift]` pins now.
-    fn baseline(&self) -> Option<BaselineRule> {
-        self.reload.get().map_or(self.pinned, Reload::baseline)
+    /// The rules that hold now.
+    fn rules(&self) -> Arc<[Rule]> {
+        self.reload.get().map_or_else(|| self.rules.clone().into(), Reload::rules)
     }
 
     /// From now on rows can be read.
@@ -133,13 +138,13 @@ impl Shared {
 #[derive(Debug)]
 pub struct Problem {
     status: StatusCode,
-    parameter: Option<&'static str>,
+    parameter: Option<Cow<'static, str>>,
     message: String,
 }
 
 impl Problem {
     fn new(status: StatusCode, parameter: Option<&'static str>, message: impl Into<String>) -> Self {
-        Self { status, parameter, message: message.into() }
+        Self { status, parameter: parameter.map(Cow::Borrowed), message: message.into() }
     }
 
     /// 400; the parameter may be empty for the request as a whole.
@@ -155,7 +160,8 @@ impl Problem {
 
 impl From<body::Wrong> for Problem {
     fn from(wrong: body::Wrong) -> Self {
-        Self::bad(wrong.field, wrong.message)
+        let parameter = Some(wrong.field).filter(|field| !field.is_empty());
+        Self { status: StatusCode::BAD_REQUEST, parameter, message: wrong.message }
     }
 }
 
@@ -218,7 +224,12 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/api/v1/views/{view}", get(views::rows))
         .route("/api/v1/events", post(events::one).delete(events::delete_range))
         .route("/api/v1/events/{id}", delete(events::delete_one))
-        .route("/api/v1/events/batch", post(many::batch).layer(DefaultBodyLimit::max(16 << 20)))
+        .route(
+            "/api/v1/events/batch",
+            post(many::batch)
+                .layer::<_, Infallible>(from_fn_with_state(shared.clone(), room::admit))
+                .layer(DefaultBodyLimit::max(room::LONGEST)),
+        )
         .route("/api/v1/events/stream", post(many::stream).layer(DefaultBodyLimit::disable()))
         .route("/api/v1/attendance/check-in", post(events::check_in))
         .route("/api/v1/attendance/check-out", post(events::check_out))

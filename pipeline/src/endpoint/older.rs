@@ -2,14 +2,10 @@
 
 use super::{Problem, Shared};
 use axum::response::Response;
-use gemba_schemas::fact::Fact;
-use gemba_schemas::time::{EventTime, Micros};
-use gemba_schemas::view::{ViewKind, ViewRow};
-use gemba_sinks::RowRange;
+use gemba_schemas::time::EventTime;
+use gemba_schemas::view::ViewRow;
+use gemba_sinks::{RowRange, StoreReader};
 use std::sync::Arc;
-
-/// A row in which a client's report shows begins at most so long before it.
-const BEFORE: Micros = Micros(8 * 24 * Micros::HOUR.0);
 
 /// Answers a question about some ranges: here where the snapshot has all of it, otherwise on a thread that may wait for the
 /// store.
@@ -26,6 +22,15 @@ pub(super) async fn answer(
         return answer(&shared);
     }
     tokio::task::spawn_blocking(move || answer(&shared)).await.map_err(|_| Problem::ending())?
+}
+
+/// The `now` of the rows: the wall clock's minute where clients report, the end of the footage where none do.
+pub(super) async fn now(shared: &Arc<Shared>) -> Result<EventTime, Problem> {
+    let shared = shared.clone();
+    // The store is read in turns, and whoever reads much of it may take long.
+    let epoch = tokio::task::spawn_blocking(move || shared.read(StoreReader::epoch));
+    let epoch = epoch.await.map_err(|_| Problem::ending())??;
+    Ok(epoch.map_or(EventTime::default(), |epoch| epoch.now))
 }
 
 impl Shared {
@@ -45,27 +50,5 @@ impl Shared {
         })?;
         drop(snapshot);
         Ok(found)
-    }
-
-    /// The newest row of a view in which a report shows. A final one counts only where it is of the report's time.
-    pub(super) fn shows(&self, view: ViewKind, fact: &Fact, is_its: fn(&ViewRow, &Fact) -> bool) -> Option<ViewRow> {
-        let at = fact.bucket();
-        let older = {
-            let snapshot = self.live.read();
-            let here = snapshot.rows(view, EventTime::MIN, EventTime::MAX).rev().find(|row| is_its(row, fact));
-            if let Some(row) = here {
-                return Some(row.clone());
-            }
-            let to = EventTime(at.0.saturating_add(1));
-            snapshot.in_store(&RowRange { view, from: EventTime(at.0.saturating_sub(BEFORE.0)), to })?
-        };
-        let mut newest = None;
-        let read = self.older(&older, &mut |row| {
-            if is_its(row, fact) {
-                newest = Some(row.clone());
-            }
-        });
-        // The report is stored all the same, and that the store could not be read was said.
-        read.ok().and(newest)
     }
 }

@@ -31,7 +31,11 @@ const REPORTS: &[(&str, &str, &[Field])] = &[
             ("id", "string"),
         ],
     ),
-    ("/api/v1/events/batch", "Stores 1 to 10,000 events: good ones are kept, bad ones named.", &[("events", "array")]),
+    (
+        "/api/v1/events/batch",
+        "Stores 1 to 10,000 events: good ones are kept, bad ones named by `index`, `status` (400, 409), `field`, `message`.",
+        &[("events", "array")],
+    ),
     ("/api/v1/events/stream", "Stores events, one a line, any number of lines; read as fast as they are stored.", &[]),
     (
         "/api/v1/attendance/check-in",
@@ -57,7 +61,7 @@ const REPORTS: &[(&str, &str, &[Field])] = &[
     ),
     (
         "/api/v1/vehicle/validate-plate",
-        "A plate was read; the answer has the visit, once its reads agree.",
+        "A plate was read; `read` is `accepted`, `misread` (of the visit's plate), `unconfirmed` or `rejected` with a `reason`, and `gate_events` has the visit that the read belongs to, or null.",
         &[
             ("camera", "string"),
             ("plate", "string"),
@@ -123,13 +127,22 @@ pub fn build() -> Value {
     }
     for (path, summary) in [
         ("/api/v1/productivity/{of}", "Sums of hours of `workers`, `stations` or the `floor` over `from`, `to`."),
-        ("/api/v1/attendance/summary", "Days by status over `from`, `to`, per employee and in all."),
-        ("/api/v1/quality", "The status of each packing camera in the 24 hours before `at`, and its trend."),
+        (
+            "/api/v1/attendance/summary",
+            "Expected shifts by status over `from`, `to` (35 days by default), per employee and in all; others by themselves.",
+        ),
+        (
+            "/api/v1/quality",
+            "The status of each packing camera in the 24 hours before `at` (now by default), and its trend.",
+        ),
         (
             "/api/v1/drift",
-            "How far reports are from what they were, or from a pinned baseline, per `source`, `at` an instant.",
+            "How far reports are from what they were, or from a pinned baseline, per `source`, `at` an instant (now by default), and what is outside its bounds.",
         ),
-        ("/api/v1/views/{view}/{key}/facts", "The facts under a row; the key's columns are joined by `~`."),
+        (
+            "/api/v1/views/{view}/{key}/facts",
+            "The facts under a row; the key's columns are joined by `~`. `limit` (1,000) of each kind from `offset` on.",
+        ),
     ] {
         paths.insert(path.into(), json!({ "get": { "summary": summary, "responses": json_responses() } }));
     }

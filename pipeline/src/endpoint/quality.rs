@@ -32,7 +32,7 @@ enum Status {
     Critical,
 }
 
-/// The instant that the last 24 hours end at.
+/// The instant that the last 24 hours end at; now, if it is not said.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
@@ -98,8 +98,8 @@ pub async fn quality(
     let at = match &asked.at {
         Some(text) => EventTime::parse(text)
             .ok_or_else(|| Problem::bad("at", format!("`{text}` is no instant; write RFC 3339")))?,
-        // The end of the newest activity's hour.
-        None => shared.live.read().newest(ViewKind::QualityCamera).map_or(EventTime::default(), |b| b + Micros::HOUR),
+        // Not the last activity: what waits for a review waits longer while nobody works.
+        None => older::now(&shared).await?,
     };
     // The cameras' own rows have no time in their key: they are in the snapshot, as of the same tick.
     let hours = RowRange { view: ViewKind::QualityHour, from: at - Micros(DAY.0 * TREND), to: at };

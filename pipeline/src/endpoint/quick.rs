@@ -4,7 +4,7 @@
 //! plain: escapes, letters beyond ASCII, `null`, unknown or repeated fields, anything wrong. The caller then asks
 //! `serde_json`, which knows all of JSON and says what is wrong.
 
-use super::body::{EventBody, FUTURE, LONGEST, Report, Wrong, confidence, event_id};
+use super::body::{EventBody, FUTURE, LONGEST, Report, Wrong, confidence, event_id, read};
 use gemba_schemas::fact::{Activity, ActivityState, Fact, Production};
 use gemba_schemas::id::{FactId, Name};
 use gemba_schemas::score::Score;
@@ -24,7 +24,7 @@ pub fn fact(text: &str, now: EventTime) -> Result<Fact, Wrong> {
 /// # Errors
 /// What `serde_json` says of it.
 pub fn event(text: &str) -> Result<EventBody<'_>, Wrong> {
-    plain(text).map_or_else(|| serde_json::from_str(text).map_err(Wrong::from), Ok)
+    plain(text).map_or_else(|| read(text), Ok)
 }
 
 /// Whether a byte ends or spoils a plain text: quotes, escapes, control characters, and what is beyond ASCII.
@@ -43,7 +43,7 @@ const NOT_PLAIN: [bool; 256] = {
 fn graphic_bytes(word: u64) -> usize {
     const ONES: u64 = u64::MAX / 255;
     let below = |bytes: u64, least: u8| bytes.wrapping_sub(ONES * u64::from(least));
-    let [quote, escape] = [b'"', b'\\'].map(|byte| below(word ^ ONES * u64::from(byte), 1));
+    let [quote, escape] = [b'"', b'\\'].map(|byte| below(word ^ (ONES * u64::from(byte)), 1));
     let beyond = word.wrapping_add(ONES * u64::from(0x7F - b'~'));
     let odd = (word | below(word, b'!') | beyond | quote | escape) & ONES << 7;
     odd.trailing_zeros() as usize / 8

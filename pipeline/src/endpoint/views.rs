@@ -64,7 +64,7 @@ pub async fn rows(
         let names: Vec<_> = ViewKind::ALL.iter().map(|k| k.table_name()).collect();
         return Err(Problem {
             status: StatusCode::NOT_FOUND,
-            parameter: Some("view"),
+            parameter: Some("view".into()),
             message: format!("no view is called `{view}`; the views are {}", names.join(", ")),
         });
     };
@@ -92,7 +92,7 @@ pub async fn rows(
 }
 
 fn bad(parameter: Option<&'static str>, message: String) -> Problem {
-    Problem { status: StatusCode::BAD_REQUEST, parameter, message }
+    Problem::new(StatusCode::BAD_REQUEST, parameter, message)
 }
 
 fn internal(error: arrow::error::ArrowError) -> Problem {

@@ -12,7 +12,10 @@ fn divergences_of_a_worked_example() {
     // The middle is (1/2, 1/2): 3/4 ln 3/2 + 1/4 ln 1/2.
     assert!((d.js - (0.75 * 1.5f64.ln() + 0.25 * 0.5f64.ln())).abs() < 1e-12);
     // ln 3 = 1.098612…: half of it, all of it; 0.130812.
-    assert_eq!([Statistic::Kl, Statistic::Psi, Statistic::Js].map(|s| divergence_ppm(s, &[2, 0], &[0, 2])), [549_306, 1_098_612, 130_812]);
+    assert_eq!(
+        [Statistic::Kl, Statistic::Psi, Statistic::Js].map(|s| divergence_ppm(s, &[2, 0], &[0, 2])),
+        [549_306, 1_098_612, 130_812]
+    );
 }
 
 #[test]

@@ -52,6 +52,7 @@ mod timeline;
 mod zones;
 
 pub use dedupe::Receipt;
+pub use gate::Patterns;
 
 use dedupe::Kinds;
 use differential_dataflow::VecCollection;

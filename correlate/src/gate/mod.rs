@@ -22,7 +22,8 @@ use gemba_schemas::rule::{ClockRule, GateRule, PlateFormatRule, PlateList, Plate
 use gemba_schemas::score::Score;
 use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{GateEvent, GateReadHour, GateStatus, LATE, ReadOutcome};
-use plate::{Format, Patterns};
+use plate::Format;
+pub use plate::Patterns;
 use serde::{Deserialize, Serialize};
 
 /// Reads share this many join keys towards the one gate.

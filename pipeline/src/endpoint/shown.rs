@@ -4,12 +4,13 @@
 //! The views say what counts; this finds it again among rows that are near. Where that is not certain there is no row.
 
 use super::{Problem, Shared};
+use gemba_correlate::Patterns;
 use gemba_schemas::fact::{AttendanceMark, MarkKind, PlateRead};
+use gemba_schemas::id::Name;
 use gemba_schemas::rule::{GateRule, Rule};
 use gemba_schemas::time::{EventTime, Micros};
 use gemba_schemas::view::{AttendanceDay, GateEvent, ReadOutcome, ViewKind, ViewRow};
 use gemba_sinks::RowRange;
-use regex::Regex;
 
 /// A row in which a report shows begins at most so long before it,
 const BEFORE: Micros = Micros(8 * 24 * Micros::HOUR.0);
@@ -21,10 +22,6 @@ const EARLY: Micros = Micros(6 * Micros::HOUR.0);
 const WINDOW: Micros = Micros(18 * Micros::HOUR.0);
 /// The longest date, on which clocks go back.
 const DATE: Micros = Micros(25 * Micros::HOUR.0);
-/// The longest text in which look-alikes are tried.
-const LONGEST: usize = 12;
-const LOOK_ALIKES: [(u8, u8); 6] = [(b'O', b'0'), (b'I', b'1'), (b'B', b'8'), (b'S', b'5'), (b'Z', b'2'), (b'G', b'6')];
-
 /// What became of a plate read.
 #[derive(Debug, PartialEq)]
 pub(super) struct Reading {
@@ -63,8 +60,8 @@ impl Shared {
         if read.confidence <= gate.min_confidence {
             return Reading::rejected(ReadOutcome::LowConfidence.as_str());
         }
-        let formats: Vec<Regex> = rules.iter().filter_map(format).collect();
-        let Some(plate) = plate(&formats, &read.text) else {
+        let formats: Vec<_> = rules.iter().filter_map(format).collect();
+        let Some((plate, _)) = Patterns::default().plate(&formats, &read.text) else {
             return Reading::rejected(ReadOutcome::BadFormat.as_str());
         };
         let is_listed = rules.iter().any(|rule| matches!(rule, Rule::Plate(listed) if listed.plate == plate));
@@ -151,39 +148,14 @@ fn differs_in_one(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.bytes().zip(b.bytes()).filter(|(a, b)| a != b).count() == 1
 }
 
-fn format(rule: &Rule) -> Option<Regex> {
-    let Rule::PlateFormat(format) = rule else { return None };
-    Regex::new(&format!(r"\A(?:{})\z", format.pattern)).ok()
-}
-
-/// The plate that a text is read as, as `gate_events` says: the fewest look-alikes, then the least text.
-fn plate(formats: &[Regex], text: &str) -> Option<String> {
-    let kept: Vec<u8> = text.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_uppercase()).collect();
-    let look_alike =
-        |byte: u8| LOOK_ALIKES.iter().find_map(|&(a, b)| if byte == a { Some(b) } else { (byte == b).then_some(a) });
-    let places: Vec<(usize, u8)> = match kept.len() <= LONGEST {
-        true => kept.iter().enumerate().filter_map(|(i, &byte)| Some((i, look_alike(byte)?))).collect(),
-        false => Vec::new(),
-    };
-    let variant = |mask: u32| {
-        let mut variant = kept.clone();
-        let swapped = places.iter().enumerate().filter(|(bit, _)| mask & (1 << bit) != 0);
-        swapped.for_each(|(_, &(i, other))| variant[i] = other);
-        variant.into_iter().map(char::from).collect::<String>()
-    };
-    let fits = |plate: &String| formats.iter().any(|format| format.is_match(plate));
-    // Nearly all fit as they are.
-    let as_it_is = Some(variant(0)).filter(fits);
-    as_it_is.or_else(|| {
-        let others = (1u32..1 << places.len()).map(|mask| (mask.count_ones(), variant(mask)));
-        others.filter(|(_, plate)| fits(plate)).min().map(|(_, plate)| plate)
-    })
+fn format(rule: &Rule) -> Option<(Name, String)> {
+    if let Rule::PlateFormat(format) = rule { Some((format.format, format.pattern.clone())) } else { None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gemba_schemas::id::{FactId, Name};
+    use gemba_schemas::id::FactId;
     use gemba_schemas::score::Score;
     use gemba_schemas::view::{AttendanceStatus, GateStatus};
 
@@ -282,15 +254,5 @@ mod tests {
         // Of which of two is not certain.
         let two = [visit("MH12AB1234", 0, 20), visit("MH12AB1236", 0, 20)].map(ViewRow::from);
         assert_eq!(visit_of(&two, EventTime(10), "MH12AB1235", &gate, false), None);
-    }
-
-    #[test]
-    fn a_text_is_read_as_the_view_reads_it() {
-        let formats = [Regex::new(r"\A(?:^[A-Z]{2}[0-9]{2}[A-Z]{1,2}[0-9]{4}$)\z").unwrap()];
-        let of = |text| plate(&formats, text);
-        assert_eq!(of("mh 12-ab 1234").as_deref(), Some("MH12AB1234"));
-        assert_eq!(of("MHI2A8I2З"), None, "a letter that is none of ASCII is left out");
-        assert_eq!(of("MHI2A8I2Z4").as_deref(), Some("MH12AB1224"));
-        assert_eq!((of("KA05X99"), of("")), (None, None));
     }
 }

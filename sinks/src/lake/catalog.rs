@@ -13,6 +13,7 @@ use crate::files;
 use crate::store::columns;
 use duckdb::Connection;
 use gemba_schemas::registry::{Table, sql_type};
+use gemba_schemas::row::ColumnInfo;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -180,17 +181,79 @@ pub(super) fn files(table: &Table, part: Part, root: &Path, manifest: &Manifest)
 /// Where a table's rows come from: its files, or nothing of the right types.
 fn source(table: &Table, paths: &[String]) -> String {
     if paths.is_empty() {
-        let nulls: Vec<_> = table
-            .columns
-            .iter()
-            .map(|c| format!("CAST(NULL AS {}) AS {}", sql_type(&c.data_type), ident(c.name)))
-            .collect();
-        return format!("(SELECT {} WHERE false)", nulls.join(", "));
+        return nothing(table);
     }
-    super::ids::filled(table.name, read(paths))
+    super::ids::filled(table.name, read(table, paths))
 }
 
-/// The table function over files (quoted paths) of one table.
-pub(super) fn read(paths: &[String]) -> String {
-    format!("read_parquet([{}], hive_partitioning = false)", paths.join(", "))
+/// No rows, of the right types.
+fn nothing(table: &Table) -> String {
+    let null = |column: &ColumnInfo| format!("CAST(NULL AS {}) AS {}", sql_type(&column.data_type), ident(column.name));
+    let nulls: Vec<_> = table.columns.iter().map(null).collect();
+    format!("(SELECT {} WHERE false)", nulls.join(", "))
+}
+
+/// Columns that a view and its changes have had only since some version, and what they come to in rows of before: files
+/// keep the shape in which they were written.
+const SINCE: [(&str, &str, &str); 2] =
+    [("gate_events", "agreeing", "reads"), ("gate_events_changes", "agreeing", "reads")];
+
+/// The rows of files (quoted paths) of one table.
+pub(super) fn read(table: &Table, paths: &[String]) -> String {
+    let files = |more: &str| format!("read_parquet([{}], hive_partitioning = false{more})", paths.join(", "));
+    let since = SINCE.iter().filter(|(name, ..)| *name == table.name);
+    let since: Vec<_> = since.map(|(_, column, before)| format!("coalesce({column}, {before}) AS {column}")).collect();
+    if since.is_empty() {
+        return files("");
+    }
+    let (nothing, all) = (nothing(table), files(", union_by_name = true"));
+    format!("(SELECT * REPLACE ({}) FROM (FROM {nothing} UNION ALL BY NAME FROM {all}))", since.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gemba_schemas::view::{ViewKind, ViewRow};
+
+    #[test]
+    fn files_from_before_a_column_are_read_with_those_since() {
+        let table = ViewKind::GateEvent.table();
+        let dir = tempfile::tempdir().unwrap();
+        let connection = Connection::open_in_memory().unwrap();
+        let file = |name: &str, select: &str| {
+            let path = text(&dir.path().join(name).to_string_lossy());
+            let row = table.columns.iter().map(|c| {
+                let value = match c.name {
+                    "reads" => "3",
+                    "agreeing" => "2",
+                    "plate" => "'A1'",
+                    _ if sql_type(&c.data_type) == "VARCHAR" => "'blocked'",
+                    _ if sql_type(&c.data_type).starts_with("TIMESTAMP") => "'2026-01-15T10:15:00Z'",
+                    _ => "1",
+                };
+                format!("CAST({value} AS {}) AS {}", sql_type(&c.data_type), ident(c.name))
+            });
+            let row = row.collect::<Vec<_>>().join(", ");
+            connection.execute_batch(&format!("COPY (SELECT {select} FROM (SELECT {row})) TO {path}")).unwrap();
+            path
+        };
+        let paths = [file("old.parquet", "* EXCLUDE agreeing"), file("new.parquet", "*")];
+        for (paths, agreeing) in [(&paths[..], vec![2, 3]), (&paths[..1], vec![3]), (&paths[1..], vec![2])] {
+            let sql = format!("SELECT * FROM {} ORDER BY agreeing", read(&table, paths));
+            let mut statement = connection.prepare(&sql).unwrap();
+            let rows: Vec<ViewRow> = statement
+                .query_arrow([])
+                .unwrap()
+                .flat_map(|batch| ViewKind::GateEvent.decode(&batch).unwrap())
+                .collect();
+            let found: Vec<_> = rows
+                .iter()
+                .map(|row| match row {
+                    ViewRow::GateEvent(event) => event.agreeing,
+                    _ => 0,
+                })
+                .collect();
+            assert_eq!(found, agreeing);
+        }
+    }
 }

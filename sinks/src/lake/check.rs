@@ -125,7 +125,7 @@ impl Lake {
         let Some(table) = file.part.table(&file.table) else {
             return Ok(Some(format!("belongs to `{}`, which this gemba does not know", file.table)));
         };
-        let from = catalog::read(&[text(&path.to_string_lossy())]);
+        let from = catalog::read(&table, &[text(&path.to_string_lossy())]);
         let bucket = ident(table.bucket);
         let sql = format!("SELECT count(*), epoch_us(min({bucket})), epoch_us(max({bucket})) FROM {from}");
         let counted = self.connection.query_row(&sql, [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)));

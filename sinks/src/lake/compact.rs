@@ -51,7 +51,7 @@ impl Attempt<'_> {
         };
         let paths: Vec<_> = files.iter().map(|f| text(&self.dir.join(&f.path).to_string_lossy())).collect();
         let order = file_order(&table);
-        let select = format!("SELECT * FROM {} {filter} ORDER BY {order}", catalog::read(&paths));
+        let select = format!("SELECT * FROM {} {filter} ORDER BY {order}", catalog::read(&table, &paths));
         let connection = self.connection;
         let file = self.write(connection, &select, first.part, &table, &first.date, generations)?;
         self.next.files.extend(file);

@@ -310,7 +310,7 @@ impl Lake {
             return Ok(());
         }
         let paths: Vec<_> = files.iter().map(|file| text(&self.dir.join(&file.path).to_string_lossy())).collect();
-        let sql = format!("SELECT * FROM {} {filter}", catalog::read(&paths));
+        let sql = format!("SELECT * FROM {} {filter}", catalog::read(&table, &paths));
         let decode = |batch| {
             let mut facts = kind.decode(&batch).map_err(|source| SinkError::Column { table: table.name, source })?;
             facts.iter_mut().for_each(Fact::complete);

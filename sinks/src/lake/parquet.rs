@@ -76,7 +76,7 @@ impl Draft {
         let bucket = ident(place.table.bucket);
         let sql = format!(
             "SELECT count(*), epoch_us(min({bucket})), epoch_us(max({bucket})) FROM {}",
-            read(std::slice::from_ref(&to))
+            read(place.table, std::slice::from_ref(&to))
         );
         let (rows, first, last): (u64, Option<i64>, Option<i64>) =
             connection.query_row(&sql, [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).map_err(fail)?;

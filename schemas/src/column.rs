@@ -88,7 +88,7 @@ impl Ord for KeyPart {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => a.cmp(b),
-            (Self::Name(a), Self::Name(b)) if a == b => Ordering::Equal,
+            (Self::Name(a), Self::Name(b)) => a.cmp_text(*b),
             // A number has no text and comes first.
             _ => self.text().cmp(&other.text()),
         }

@@ -8,6 +8,7 @@ use crate::time::EventTime;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use std::cell::Cell;
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{OnceLock, RwLock};
@@ -88,8 +89,9 @@ type Recent = Cell<Option<(u64, &'static str, Name)>>;
 thread_local! {
     /// The names that this thread asked for last, by a hash of their texts.
     static NAMES: [Recent; RECENT] = const { [const { Cell::new(None) }; RECENT] };
-    /// The numbers of names that this thread asked for last, by the place of the name. A number that is 0 is not kept.
-    static NUMBERS: [Cell<(Name, u64)>; RECENT] = const { [const { Cell::new((Name::EMPTY, 0)) }; RECENT] };
+    /// What is asked of names most, of those that this thread asked for last, by the place of the name. What has the number 0
+    /// is not kept.
+    static KNOWN: [Cell<(Name, u64, u64)>; RECENT] = const { [const { Cell::new((Name::EMPTY, 0, 0)) }; RECENT] };
 }
 
 /// The first bytes of a text, as a number: for a short one it and its length are the text. Of loads of known lengths, which
@@ -158,15 +160,34 @@ impl Name {
     /// A number that stands for the text everywhere, in every process: see [`FactId::of_event`].
     #[inline]
     fn number(self) -> u64 {
-        NUMBERS.with(|numbers| {
-            let recent = &numbers[self.0 as usize % RECENT];
-            let (known, number) = recent.get();
-            if known == self && number != 0 {
-                return number;
+        self.known().0
+    }
+
+    /// The order of the texts: told by their first eight bytes, nearly always.
+    #[inline]
+    pub fn cmp_text(self, other: Self) -> Ordering {
+        if self == other {
+            return Ordering::Equal;
+        }
+        // What a short text lacks is zero, the least byte, as a text comes before those that it begins.
+        self.known().1.cmp(&other.known().1).then_with(|| self.as_str().cmp(other.as_str()))
+    }
+
+    /// Its number, and the first eight bytes of its text, the first the highest.
+    #[inline]
+    fn known(self) -> (u64, u64) {
+        KNOWN.with(|known| {
+            let recent = &known[self.0 as usize % RECENT];
+            let (name, number, start) = recent.get();
+            if name == self && number != 0 {
+                return (number, start);
             }
-            let (_, number) = interner().text(self.0);
-            recent.set((self, number));
-            number
+            let (text, number) = interner().text(self.0);
+            let mut first = [0; 8];
+            first.iter_mut().zip(text.bytes()).for_each(|(byte, other)| *byte = other);
+            let start = u64::from_be_bytes(first);
+            recent.set((self, number, start));
+            (number, start)
         })
     }
 }

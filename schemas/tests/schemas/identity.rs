@@ -127,3 +127,13 @@ fn times_round_down_and_never_overflow() {
 fn scores_clamp() {
     assert_eq!([0.5, 1.5, -1.0, f32::NAN].map(|s| Score::from_f32(s).0), [5_000, 10_000, 0, 0]);
 }
+
+#[test]
+fn names_are_ordered_as_their_texts() {
+    let texts = ["", "W", "W1", "W1\0", "W1\0a", "W10", "W2", "W2345678", "W2345678a", "W23456789", "é", "\u{7f}"];
+    for a in texts {
+        for b in texts {
+            assert_eq!(Name::new(a).cmp_text(Name::new(b)), a.cmp(b), "{a:?} {b:?}");
+        }
+    }
+}
